@@ -1,5 +1,5 @@
-// Takes: a model folder. Gives: what its JSON files say about the embedding (length, pooling, normalization, prompts).
-// Never: reads weights or tokenizers.
+// Takes: a model folder. Gives: what its JSON files say about the embedding (length, pooling,
+// normalization, prompts). Never: reads weights or tokenizers.
 #pragma once
 
 #include <cstdint>
@@ -13,22 +13,30 @@ namespace embedforge {
 /// 1_Pooling/config.json's modes; several true ones are concatenated in this order.
 enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLast };
 
-/// What sentence-transformers reads from a model folder (modules.json and the files that it names, config.json for the rest).
+/// What sentence-transformers reads from a model folder (modules.json and the files that it names,
+/// config.json for the rest).
 struct ModelConfig {
-  std::string architecture;             // config.json model_type, such as "bert"
+  std::filesystem::path transformer;  // the folder of config.json, tokenizer and weights: the model
+                                      // folder, or its 0_Transformer
+  std::string architecture;           // config.json model_type, such as "bert"
   int64_t hidden_size = 0;
   int64_t max_position_embeddings = 0;  // 0: not said
   int64_t pad_token_id = 0;
-  int64_t max_length = 0;               // sentence_bert_config.json max_seq_length, else the tokenizer's or the model's limit
-  bool lower_case = false;              // sentence_bert_config.json do_lower_case
+  int64_t max_length =
+      0;  // sentence_bert_config.json max_seq_length, else the tokenizer's or the model's limit
+  bool lower_case = false;  // sentence_bert_config.json do_lower_case
   std::vector<PoolingMode> pooling = {PoolingMode::kMean};
-  bool normalize = false;               // modules.json has a Normalize module
+  bool include_prompt =
+      true;  // 1_Pooling include_prompt: false leaves the prompt's tokens out of the pooling
+  bool normalize = false;  // modules.json has a Normalize module
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name;
-  bool has_modules = false;             // false: no modules.json, the defaults above are a guess as sentence-transformers makes it
+  bool has_modules = false;  // false: no modules.json, the defaults above are a guess as
+                             // sentence-transformers makes it
 };
 
-/// Errors: kBadInput with file and field; kNotSupported for a module type that isn't handled (named).
+/// Errors: kBadInput with file and field; kNotSupported for a module type that isn't handled
+/// (named).
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
 }  // namespace embedforge

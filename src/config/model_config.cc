@@ -1,0 +1,177 @@
+#include "config/model_config.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "config/json_file.h"
+#include "embedforge/error.h"
+
+namespace embedforge {
+namespace {
+
+struct Mode {
+  const char* flag;  // 1_Pooling/config.json of sentence-transformers up to 5
+  const char* name;  // "pooling_mode" of later versions
+  PoolingMode mode;
+};
+
+// In the order in which several modes are concatenated.
+constexpr std::array<Mode, 6> kModes = {{
+    {"pooling_mode_cls_token", "cls", PoolingMode::kCls},
+    {"pooling_mode_max_tokens", "max", PoolingMode::kMax},
+    {"pooling_mode_mean_tokens", "mean", PoolingMode::kMean},
+    {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", PoolingMode::kMeanSqrtLength},
+    {"pooling_mode_weightedmean_tokens", "weightedmean", PoolingMode::kWeightedMean},
+    {"pooling_mode_lasttoken", "lasttoken", PoolingMode::kLast},
+}};
+
+// Names that sentence_bert_config.json had for other architectures, in the order they are tried.
+constexpr std::array<const char*, 7> kLengthFiles = {
+    "sentence_bert_config.json",       "sentence_roberta_config.json",
+    "sentence_distilbert_config.json", "sentence_camembert_config.json",
+    "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json"};
+
+PoolingMode mode_by_name(const std::string& name, const std::string& file) {
+  for (const Mode& mode : kModes) {
+    if (name == mode.name) return mode.mode;
+  }
+  throw_not_supported(file + ": pooling_mode \"" + name +
+                      "\" is unknown; known are cls, max, mean, mean_sqrt_len_tokens, "
+                      "weightedmean and lasttoken");
+}
+
+void read_pooling(const std::filesystem::path& folder, ModelConfig& config) {
+  const JsonFile file = JsonFile::read(folder / "config.json");
+  config.include_prompt = file.boolean("include_prompt", true);
+  config.pooling.clear();
+  if (const nlohmann::json* named = file.find("pooling_mode")) {
+    const nlohmann::json list = named->is_array() ? *named : nlohmann::json::array({*named});
+    for (const nlohmann::json& name : list) {
+      if (!name.is_string()) {
+        throw_bad_input(file.name() + ": field \"pooling_mode\" must be a string or strings");
+      }
+      config.pooling.push_back(mode_by_name(name.get<std::string>(), file.name()));
+    }
+  } else {
+    for (const Mode& mode : kModes) {
+      if (file.boolean(mode.flag, false)) config.pooling.push_back(mode.mode);
+    }
+  }
+  if (config.pooling.empty()) config.pooling.push_back(PoolingMode::kMean);
+}
+
+/// A path of modules.json, which must stay within the folder.
+std::filesystem::path module_folder(const std::filesystem::path& folder, const JsonFile& module) {
+  const std::filesystem::path path = module.string("path", "");
+  const bool climbs =
+      std::any_of(path.begin(), path.end(), [](const auto& p) { return p == ".."; });
+  if (path.is_absolute() || climbs) {
+    throw_bad_input(module.name() + ": path \"" + path.string() + "\" leaves the model folder");
+  }
+  return path.empty() ? folder : folder / path;
+}
+
+void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
+  const std::filesystem::path path = folder / "modules.json";
+  const nlohmann::json modules = read_json(path);
+  if (!modules.is_array()) throw_bad_input(path.string() + ": must hold a JSON array of modules");
+  config.has_modules = true;
+  bool pooled = false;
+  for (size_t i = 0; i < modules.size(); ++i) {
+    const std::string name = path.string() + " module " + std::to_string(i);
+    const JsonFile module = JsonFile::of(modules[i], name);
+    const std::string type = module.string("type", "");
+    const std::string_view kind = std::string_view(type).substr(type.rfind('.') + 1);
+    if (config.normalize) {
+      throw_not_supported(name + ": a module after Normalize (" + type + ") is not supported");
+    }
+    if (kind == "Transformer" && i == 0) {
+      config.transformer = module_folder(folder, module);
+    } else if (kind == "Pooling" && !pooled) {
+      read_pooling(module_folder(folder, module), config);
+      pooled = true;
+    } else if (kind == "Normalize" && pooled) {
+      config.normalize = true;
+    } else if (kind == "Dense") {
+      throw_not_supported(name + ": Dense modules (" + type +
+                          ") are not supported yet; without it the vectors would be wrong");
+    } else {
+      throw_not_supported(name + ": type \"" + type +
+                          "\" is not supported here; supported is Transformer, Pooling, Normalize");
+    }
+  }
+  if (!pooled) throw_not_supported(path.string() + ": has no Pooling module");
+}
+
+/// The tokenizer's own limit; nullopt when it says none (transformers writes 1e30 then).
+std::optional<int64_t> tokenizer_limit(const std::filesystem::path& folder) {
+  const auto file = JsonFile::read_if_present(folder / "tokenizer_config.json");
+  if (!file) return std::nullopt;
+  const double limit = file->number("model_max_length", 1e30);
+  if (limit < 1 || limit > 1e9) return std::nullopt;
+  return static_cast<int64_t>(limit);
+}
+
+void read_length(ModelConfig& config) {
+  for (const char* name : kLengthFiles) {
+    const auto file = JsonFile::read_if_present(config.transformer / name);
+    if (!file) continue;
+    config.lower_case = file->boolean("do_lower_case", false);
+    if (file->find("max_seq_length") != nullptr)
+      config.max_length = file->positive("max_seq_length");
+    break;
+  }
+  if (config.max_length > 0) return;
+  config.max_length = config.max_position_embeddings;
+  if (const auto limit = tokenizer_limit(config.transformer)) {
+    config.max_length = config.max_length > 0 ? std::min(config.max_length, *limit) : *limit;
+  }
+}
+
+void read_prompts(const std::filesystem::path& folder, ModelConfig& config) {
+  const auto file = JsonFile::read_if_present(folder / "config_sentence_transformers.json");
+  if (!file) return;
+  config.default_prompt_name = file->string("default_prompt_name", "");
+  const nlohmann::json* prompts = file->find("prompts");
+  if (prompts == nullptr) return;
+  if (!prompts->is_object())
+    throw_bad_input(file->name() + ": field \"prompts\" must be an object");
+  for (const auto& [key, value] : prompts->items()) {
+    if (!value.is_string()) {
+      throw_bad_input(file->name() + ": field \"prompts\": \"" + key + "\" must be a string");
+    }
+    config.prompts[key] = value.get<std::string>();
+  }
+  if (!config.default_prompt_name.empty() && !config.prompts.contains(config.default_prompt_name)) {
+    throw_bad_input(file->name() + ": default_prompt_name \"" + config.default_prompt_name +
+                    "\" is not among the prompts");
+  }
+}
+
+}  // namespace
+
+ModelConfig read_model_config(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw_bad_input(folder.string() + ": no such folder");
+  }
+  ModelConfig config;
+  config.transformer = folder;
+  if (std::filesystem::exists(folder / "modules.json", ignored)) read_modules(folder, config);
+  if (const auto model = JsonFile::read_if_present(config.transformer / "config.json")) {
+    config.architecture = model->string("model_type", "");
+    config.hidden_size = model->integer("hidden_size", 0);
+    config.max_position_embeddings =
+        std::max<int64_t>(0, model->integer("max_position_embeddings", 0));
+    config.pad_token_id = model->integer("pad_token_id", 0);
+  }
+  read_length(config);
+  read_prompts(folder, config);
+  return config;
+}
+
+}  // namespace embedforge

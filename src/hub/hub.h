@@ -1,0 +1,31 @@
+// Takes: what a user names a model by. Gives: the local folder (and the .onnx file) that it stands
+// for. Never: reads a model's content.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace embedforge {
+
+struct ResolvedModel {
+  std::filesystem::path
+      folder;  // the model folder; for an .onnx file: that of its tokenizer and settings
+  std::filesystem::path file;  // the .onnx file when the model was named by one, else empty
+};
+
+/// The folder of Hugging Face's cache: HF_HUB_CACHE, else HF_HOME/hub, else
+/// XDG_CACHE_HOME/huggingface/hub, else
+/// ~/.cache/huggingface/hub.
+std::filesystem::path hub_cache();
+
+/// `model`: an existing folder, an existing .onnx file, or a hub id (owner/name or name) whose
+/// revision `main` is in the cache. The folder of an .onnx file is its own, or the one above when
+/// it lies in a folder onnx/ without a tokenizer.json. Errors: kBadInput when it is none of these,
+/// saying where was looked.
+ResolvedModel resolve_model(const std::string& model);
+
+/// "models--owner--name", the cache's folder name of a hub id. Errors: kBadInput when it is no hub
+/// id.
+std::string cache_folder_name(const std::string& id);
+
+}  // namespace embedforge
