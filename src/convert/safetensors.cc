@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -10,8 +9,9 @@
 #include "base/mapped_file.h"
 #include "config/json_file.h"
 #include "convert/checkpoint.h"
-#include "convert/dims.h"
+#include "convert/weights.h"
 #include "embedforge/error.h"
+#include "graph/tensor.h"
 
 namespace embedforge {
 namespace {
@@ -140,7 +140,7 @@ TensorMap read_safetensors(const std::filesystem::path& path) {
   TensorMap tensors;
   for (Entry& entry : entries) {
     const auto span = data.subspan(entry.begin, entry.end - entry.begin);
-    tensors[entry.name] = aligned({entry.type, std::move(entry.dims), span, mapped});
+    tensors[entry.name] = make_view(entry.type, std::move(entry.dims), span, mapped);
   }
   return tensors;
 }

@@ -6,10 +6,11 @@
 
 #include "base/mapped_file.h"
 #include "convert/checkpoint.h"
-#include "convert/dims.h"
+#include "convert/weights.h"
 #include "convert/state_dict.h"
 #include "convert/zip.h"
 #include "embedforge/error.h"
+#include "graph/tensor.h"
 
 namespace embedforge {
 namespace {
@@ -84,8 +85,7 @@ Tensor view(const StoredTensor& stored, std::span<const std::byte> storage,
   }
   const auto from = storage.subspan(stored.offset * element);
   if (is_contiguous(stored)) {
-    tensor.bytes = from.first(byte_count);
-    return aligned(tensor);
+    return make_view(stored.type, stored.dims, from.first(byte_count), owner);
   }
   if (byte_count / element > available) {
     throw_bad_input(where + ": is larger than its storage (an expanded view); save it contiguous");

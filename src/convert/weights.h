@@ -1,4 +1,4 @@
-// Takes: shapes and elements from files. Gives: checked byte counts, float32 copies, transposes and texts for messages.
+// Takes: shapes and tensors of a checkpoint. Gives: checked byte counts, float32 copies and transposes, texts for messages.
 // Never: overflows or reads past a tensor's bytes.
 #pragma once
 
@@ -10,15 +10,12 @@
 
 namespace embedforge {
 
-/// Product of dims times `element`. Errors: kBadInput beginning with `where` when a size is negative or the product overflows.
+/// Product of dims times `element`. Errors: kBadInput beginning with `where` when a size is negative or the product too large.
 uint64_t checked_byte_count(const std::vector<int64_t>& dims, size_t element,
                             const std::string& where);
 
 /// "[384, 1536]"
 std::string dims_text(const std::vector<int64_t>& dims);
-
-/// The tensor itself when its bytes are aligned for its type, else with a copy of them.
-Tensor aligned(Tensor tensor);
 
 /// The tensor itself when it is kFloat, else its elements as float32 (from kFloat16, kBfloat16 or kDouble).
 /// Errors: kNotSupported with `name` for other types.
