@@ -1,5 +1,5 @@
-// Takes: text (UTF-8). Gives: token ids with their types, offsets and special marks, as tokenizer.json says.
-// Never: pads; knows nothing of models or batches.
+// Takes: text (UTF-8). Gives: token ids with their types, offsets and special marks, as
+// tokenizer.json says. Never: pads; knows nothing of models or batches.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,8 @@
 
 namespace embedforge {
 
-/// One text's tokens. Offsets are in Unicode code points of the text as given, as the `tokenizers` package counts them.
+/// One text's tokens. Offsets are in Unicode code points of the text as given, as the `tokenizers`
+/// package counts them.
 struct Encoding {
   std::vector<int32_t> ids;
   std::vector<int32_t> type_ids;
@@ -29,7 +30,8 @@ struct TokenizeOptions {
 /// Immutable and thread-safe once loaded.
 class Tokenizer {
  public:
-  /// `path`: tokenizer.json, or a folder that holds it. Errors: kBadInput with file and field; kNotSupported with the component's type.
+  /// `path`: tokenizer.json, or a folder that holds it. Errors: kBadInput with file and field;
+  /// kNotSupported with the component's type.
   static Tokenizer load(const std::filesystem::path& path);
   /// The same from the text of a tokenizer.json; `name` stands for the file in messages.
   static Tokenizer parse(std::string_view json, const std::string& name);
@@ -38,11 +40,14 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  /// Appends the ids of `text` to `ids`: the fast path of the engine. Errors: kBadInput for invalid UTF-8.
-  void append_ids(std::string_view text, const TokenizeOptions& options, std::vector<int32_t>& ids) const;
+  /// Appends the ids of `text` to `ids`: the fast path of the engine. Errors: kBadInput for invalid
+  /// UTF-8.
+  void append_ids(std::string_view text, const TokenizeOptions& options,
+                  std::vector<int32_t>& ids) const;
   /// Everything about one text, or about a pair.
   Encoding encode(std::string_view text, const TokenizeOptions& options = {}) const;
-  Encoding encode_pair(std::string_view first, std::string_view second, const TokenizeOptions& options = {}) const;
+  Encoding encode_pair(std::string_view first, std::string_view second,
+                       const TokenizeOptions& options = {}) const;
   std::string decode(const std::vector<int32_t>& ids, bool skip_special_tokens = true) const;
   size_t vocabulary_size() const;  // largest id + 1
 

@@ -1,0 +1,52 @@
+// Typed reading of JSON fields. Every error is kBadInput and names the file and the path of the
+// field.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace embedforge {
+
+/// A JSON value with the name of its file and its path in it, for messages.
+class JsonField {
+ public:
+  JsonField(const nlohmann::json& value, std::string file, std::string path)
+      : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
+
+  const nlohmann::json& value() const { return *value_; }
+  const std::string& file() const { return file_; }
+  const std::string& path() const { return path_; }
+
+  bool is_null() const { return value_->is_null(); }
+  /// Whether this is an object with a `key` that is not null.
+  bool has(std::string_view key) const;
+  /// Errors when this is no object or lacks the key.
+  JsonField at(std::string_view key) const;
+  JsonField at(size_t index) const;
+  /// The elements of an array; errors when it is none.
+  size_t array_size() const;
+
+  std::string string() const;
+  bool boolean() const;
+  int64_t integer(int64_t low, int64_t high) const;
+  double number() const;
+
+  std::string string_or(std::string_view key, std::string fallback) const;
+  bool boolean_or(std::string_view key, bool fallback) const;
+  int64_t integer_or(std::string_view key, int64_t low, int64_t high, int64_t fallback) const;
+
+  [[noreturn]] void bad(const std::string& problem) const;
+
+ private:
+  const nlohmann::json* value_;
+  std::string file_;
+  std::string path_;
+};
+
+/// Errors: kBadInput with the byte for malformed JSON, and for nesting deeper than 64.
+nlohmann::json parse_json(std::string_view text, const std::string& file);
+
+}  // namespace embedforge
