@@ -1,0 +1,45 @@
+// Takes: a number of threads and functions. Gives: a pool that runs a function on all of them at once. Never: oversubscribes by default.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+namespace embedforge {
+
+/// The smaller of the processors in this thread's affinity mask and the cgroup's CPU quota (rounded up); at least 1.
+int available_threads();
+
+/// `size` threads, the caller's included. run() may be called from several threads; calls take turns.
+/// After fork() the child's first run() starts fresh workers.
+class ThreadPool {
+ public:
+  explicit ThreadPool(int size);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool();
+
+  int size() const { return size_; }
+  /// Calls work(0) .. work(size - 1), each on its own thread (0 on the caller's), and returns when all have.
+  /// The first exception is thrown again here, after all have finished.
+  void run(const std::function<void(int)>& work);
+
+ private:
+  struct State;
+  int size_;
+  std::unique_ptr<State> state_;
+};
+
+/// A barrier for threads that all run at once: spins, since the waits are microseconds; yields when they are not.
+class SpinBarrier {
+ public:
+  explicit SpinBarrier(int count) : count_(count) {}
+  void wait();
+
+ private:
+  const int count_;
+  std::atomic<int> arrived_{0};
+  std::atomic<unsigned> round_{0};
+};
+
+}  // namespace embedforge

@@ -1,0 +1,162 @@
+// 8-bit linear layer with AVX2: u8 rows times s8 panels of 16 columns, exact 32-bit sums.
+//
+// vpmaddubsw adds two products in 16 bits with saturation. It is exact when, of the two weights that meet in a lane, those of one
+// sign sum to 128 or less in magnitude (255 * 128 < 2^15). A panel whose weights all keep to that takes the fast form; any
+// other panel takes vpmaddwd on 16-bit copies, which can't overflow. Which form a panel takes is written in its head.
+// Cost of 4 rows x 16 columns x 4 k: fast 8 vpmaddubsw + 8 vpmaddwd + 8 vpaddd; wide 16 vpmaddwd + 16 vpaddd + 4 vpmovsxbw.
+#include "kernels/avx2/simd.h"
+#include "kernels/avx2/vectors.h"
+#include "kernels/simd/finish.h"
+#include "kernels/simd/pack_i8.h"
+#include "kernels/simd/rows.h"
+
+namespace embedforge::kernels {
+namespace {
+
+constexpr int kColumns = 16;
+constexpr int kRows = 4;
+constexpr size_t kRowHead = 32;    // of a prepared row: scale and offset, then the bytes
+constexpr size_t kPanelHead = 32;  // of a packed panel: 1 for the wide form
+
+size_t block_bytes(int k) noexcept { return kRowHead + (static_cast<size_t>(k) + 31) / 32 * 32; }
+
+size_t panel_bytes(int k) { return kPanelHead + i8_panel_bytes(k, kColumns, 1); }
+
+size_t weight_bytes(int k, int n) noexcept {
+  return static_cast<size_t>((n + kColumns - 1) / kColumns) * panel_bytes(k);
+}
+
+/// Whether a pair of weights could saturate vpmaddubsw.
+bool overflows(int a, int b) { return a + b > 128 || a + b < -128; }
+
+bool needs_wide(const int8_t* q, size_t count) {
+  for (size_t i = 0; i < count; i += 2) {
+    if (overflows(q[i], q[i + 1])) return true;
+  }
+  return false;
+}
+
+void pack(const WeightView& w, std::byte* out) noexcept {
+  for (int n0 = 0; n0 < w.n; n0 += kColumns, out += panel_bytes(w.k)) {
+    std::byte* body = out + kPanelHead;
+    i8_pack_panel(w, n0, kColumns, 1, body, [](int group, int c) {
+      return (static_cast<size_t>(group) * kColumns + static_cast<size_t>(c)) * 4;
+    });
+    const auto* q = reinterpret_cast<const int8_t*>(body + 2 * sizeof(float) * kColumns);
+    const int32_t wide = needs_wide(q, 4 * kColumns * k_groups(w.k, 1)) ? 1 : 0;
+    std::memset(out, 0, kPanelHead);
+    std::memcpy(out, &wide, sizeof wide);
+  }
+}
+
+void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
+  for (int r = 0; r < rows; ++r, x += stride, out += block_bytes(k)) {
+    const RowScale s = row_scale(x, k);
+    std::memcpy(out, &s, sizeof s);
+    const size_t whole = static_cast<size_t>(k) / 8 * 8;
+    std::memset(out + kRowHead + whole, 0, block_bytes(k) - kRowHead - whole);
+    quantize_row(x, k, s, reinterpret_cast<uint8_t*>(out + kRowHead));
+  }
+}
+
+int32_t four_bytes(const std::byte* p) {
+  int32_t four = 0;
+  std::memcpy(&four, p, sizeof four);
+  return four;
+}
+
+template <int kCount>
+void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i sum[kCount][2];
+#pragma GCC unroll 4
+  for (int r = 0; r < kCount; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+  for (int g = 0; g < groups; ++g, panel += 4 * kColumns) {
+    const __m256i b0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel));
+    const __m256i b1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 32));
+#pragma GCC unroll 4
+    for (int r = 0; r < kCount; ++r) {
+      const __m256i x = _mm256_set1_epi32(four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4));
+      sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(x, b0), ones));
+      sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, b1), ones));
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kCount; ++r) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns), sum[r][0]);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns + 8), sum[r][1]);
+  }
+}
+
+/// One row in the wide form: each vector holds two partial sums for each of 4 columns, added at the end.
+void multiply_wide(const std::byte* a, const int8_t* panel, int groups, int32_t* out) {
+  __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+  for (int g = 0; g < groups; ++g, panel += 4 * kColumns) {
+    const __m128i bytes = _mm_cvtsi32_si128(four_bytes(a + static_cast<size_t>(g) * 4));
+    const __m256i x = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(bytes));
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      const __m256i b = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + v * 16)));
+      sum[v] = _mm256_add_epi32(sum[v], _mm256_madd_epi16(x, b));
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+    alignas(32) int32_t lanes[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum[v]);
+    for (int c = 0; c < 4; ++c) out[v * 4 + c] = lanes[2 * c] + lanes[2 * c + 1];
+  }
+}
+
+template <int kCount = kRows>
+void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
+  if constexpr (kCount > 0) {
+    if (rows == kCount) {
+      multiply_narrow<kCount>(a, stride, panel, groups, out);
+    } else {
+      multiply_rows<kCount - 1>(rows, a, stride, panel, groups, out);
+    }
+  }
+}
+
+void run(const LinearArgs& args) noexcept {
+  alignas(64) int32_t sums[kRows * kColumns];
+  const int groups = static_cast<int>(k_groups(args.k, 1));
+  for (int column = args.column_begin; column < args.column_end; column += kColumns) {
+    const std::byte* panel = args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k);
+    const bool wide = four_bytes(panel) != 0;
+    const auto* scales = reinterpret_cast<const float*>(panel + kPanelHead);
+    const float* column_sums = scales + kColumns;
+    const auto* q = reinterpret_cast<const int8_t*>(column_sums + kColumns);
+    const int columns = args.column_end - column < kColumns ? args.column_end - column : kColumns;
+    for (int row = 0; row < args.rows; row += kRows) {
+      const int rows = args.rows - row < kRows ? args.rows - row : kRows;
+      const std::byte* a = args.a + static_cast<size_t>(row) * args.a_stride;
+      if (wide) {
+        for (int r = 0; r < rows; ++r) {
+          multiply_wide(a + static_cast<size_t>(r) * args.a_stride + kRowHead, q, groups, sums + r * kColumns);
+        }
+      } else {
+        multiply_rows<>(rows, a + kRowHead, args.a_stride, q, groups, sums);
+      }
+      finish<true>(args, {row, rows, column, columns}, [&](int r, int c) {
+        RowScale s;
+        std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
+        const F scaled = Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
+        return Simd::fma(Simd::load(column_sums + c), Simd::set1(s.offset), Simd::mul(scaled, Simd::set1(s.scale)));
+      });
+    }
+  }
+}
+
+}  // namespace
+
+const LinearKernel kAvx2LinearI8 = {.row_block = 1,
+                                    .column_block = kColumns,
+                                    .block_bytes = block_bytes,
+                                    .weight_bytes = weight_bytes,
+                                    .pack = pack,
+                                    .prepare = prepare,
+                                    .run = run};
+
+}  // namespace embedforge::kernels

@@ -1,0 +1,17 @@
+#include "kernels/avx512/vectors.h"
+#include "kernels/tables.h"
+
+namespace embedforge::kernels {
+
+KernelTable make_avx512_table() {
+  return {.name = "avx512",
+          .f32 = kAvx512LinearF32,
+          .i8 = kAvx512LinearI8,
+          .norm = avx512_norm,
+          .attention_workspace = avx512_attention_workspace,
+          .attention = avx512_attention,
+          .add = avx512_add,
+          .gate = avx512_gate};
+}
+
+}  // namespace embedforge::kernels

@@ -1,0 +1,117 @@
+// Attention of one head of one sequence in floats: scores, softmax and weighted sum for a few query rows at a time.
+// Workspace: K transposed and V in gemm panels, and kGemmRows rows of scores; linear in the length.
+#pragma once
+
+#include "kernels/simd/gemm_f32.h"
+#include "kernels/simd/rows.h"
+
+namespace embedforge::kernels {
+namespace {
+
+inline int round_up(int value, int step) { return (value + step - 1) / step * step; }
+
+inline size_t attention_f32_workspace(int length, int head_size) noexcept {
+  const auto columns = static_cast<size_t>(round_up(length, kPanel));
+  const auto keys = columns * static_cast<size_t>(head_size);
+  const auto values = static_cast<size_t>(length) * static_cast<size_t>(round_up(head_size, kPanel));
+  const size_t scores = Simd::kGemmRows * columns;
+  return (keys + values + scores) * sizeof(float) + 256;
+}
+
+/// The keys that row i attends to: [first, last).
+struct KeyRange {
+  int first, last;
+};
+
+inline KeyRange key_range(const AttentionArgs& a, int i) {
+  KeyRange range{0, a.length};
+  if (a.causal) range.last = i + 1;
+  if (a.window >= 0) {
+    if (i - a.window > range.first) range.first = i - a.window;
+    if (i + a.window + 1 < range.last) range.last = i + a.window + 1;
+  }
+  return range;
+}
+
+/// Scores of row i become exponentials in place (0 outside its range); gives their sum.
+inline float softmax_row(const AttentionArgs& a, int i, float* s) {
+  const auto [first, last] = key_range(a, i);
+  const F scale = Simd::set1(a.scale);
+  F high = Simd::set1(-3.0e38F);
+  if (a.relative_bias != nullptr) {
+    for (int j = first; j < last; ++j) {
+      int distance = j - i;
+      if (distance > a.bias_span - 1) distance = a.bias_span - 1;
+      if (distance < 1 - a.bias_span) distance = 1 - a.bias_span;
+      s[j] = s[j] * a.scale + a.relative_bias[distance];
+    }
+  } else {
+    each_vector(last - first, [&](int j, int n) {
+      store_some(s + first + j, Simd::mul(load_some(s + first + j, n), scale), n);
+    });
+  }
+  each_vector(last - first, [&](int j, int n) {
+    high = Simd::max(high, Simd::keep_first(load_some(s + first + j, n), n, high));
+  });
+  const F top = Simd::set1(Simd::largest(high));
+  F total = Simd::zero();
+  each_vector(last - first, [&](int j, int n) {
+    const F e = Simd::keep_first(exp(Simd::sub(load_some(s + first + j, n), top)), n, Simd::zero());
+    total = Simd::add(total, e);
+    store_some(s + first + j, e, n);
+  });
+  for (int j = 0; j < first; ++j) s[j] = 0;
+  for (int j = last; j < a.length; ++j) s[j] = 0;
+  return Simd::sum(total);
+}
+
+inline void attention_f32(const AttentionArgs& a) noexcept {
+  const int columns = round_up(a.length, kPanel);
+  auto* keys = reinterpret_cast<float*>(a.workspace);
+  float* values = keys + static_cast<size_t>(columns) * static_cast<size_t>(a.head_size);
+  const int value_columns = round_up(a.head_size, kPanel);
+  float* scores = values + static_cast<size_t>(a.length) * static_cast<size_t>(value_columns);
+  for (int j = 0; j < columns; ++j) {  // panels [columns / kPanel][head_size][kPanel]
+    float* panel = keys + static_cast<size_t>(j / kPanel) * kPanel * static_cast<size_t>(a.head_size) + j % kPanel;
+    const float* k = a.k + static_cast<size_t>(j) * a.stride;
+    for (int d = 0; d < a.head_size; ++d) panel[d * kPanel] = j < a.length ? k[d] : 0.0F;
+  }
+  for (int d0 = 0; d0 < value_columns; d0 += kPanel) {  // panels [value_columns / kPanel][length][kPanel]
+    float* panel = values + static_cast<size_t>(d0) * static_cast<size_t>(a.length);
+    for (int j = 0; j < a.length; ++j) {
+      const float* v = a.v + static_cast<size_t>(j) * a.stride;
+      for (int d = 0; d < kPanel; ++d) panel[j * kPanel + d] = d0 + d < a.head_size ? v[d0 + d] : 0.0F;
+    }
+  }
+  alignas(64) float block[Simd::kGemmRows * kPanel];
+  float inverse[Simd::kGemmRows];
+  for (int row = a.begin; row < a.end; row += Simd::kGemmRows) {
+    const int rows = a.end - row < Simd::kGemmRows ? a.end - row : Simd::kGemmRows;
+    const float* q = a.q + static_cast<size_t>(row) * a.stride;
+    for (int c = 0; c < columns; c += kPanel) {
+      gemm_rows<>(rows, q, a.stride, keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size, block);
+      for (int r = 0; r < rows; ++r) {
+        for (int v = 0; v < kPanel; v += Simd::kWidth) {
+          Simd::store(scores + static_cast<size_t>(r) * static_cast<size_t>(columns) + c + v, Simd::load(block + r * kPanel + v));
+        }
+      }
+    }
+    for (int r = 0; r < rows; ++r) {
+      inverse[r] = 1.0F / softmax_row(a, row + r, scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
+    }
+    for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
+      gemm_rows<>(rows, scores, static_cast<size_t>(columns), values + static_cast<size_t>(d0) * static_cast<size_t>(a.length), a.length, block);
+      const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
+      for (int r = 0; r < rows; ++r) {
+        float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;
+        const F factor = Simd::set1(inverse[r]);
+        each_vector(n, [&](int d, int m) {
+          store_some(out + d, Simd::mul(Simd::load(block + r * kPanel + d), factor), m);
+        });
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace embedforge::kernels

@@ -1,0 +1,43 @@
+// The 8-bit layouts that the vector tables share. A packed panel of kColumns columns: scales, then scaled column sums, then
+// the integers as [ceil(k / 4)][kColumns][4] (four steps of k beside each other, as vpmaddubsw, vpdpbusd and tdpbusd take them).
+#pragma once
+
+#include <cstring>
+
+#include "kernels/table.h"
+
+namespace embedforge::kernels {
+namespace {
+
+/// Groups of four k, rounded up to `step` groups.
+constexpr size_t k_groups(int k, int step) {
+  const int groups = (k + 3) / 4;
+  return static_cast<size_t>((groups + step - 1) / step) * static_cast<size_t>(step);
+}
+
+constexpr size_t i8_panel_bytes(int k, int columns, int step) {
+  return static_cast<size_t>(columns) * (2 * sizeof(float) + 4 * k_groups(k, step));
+}
+
+/// Packs columns [n0, n0 + columns); `at(group, column)` gives the byte offset of that group of four among the integers.
+template <typename At>
+inline void i8_pack_panel(const WeightView& w, int n0, int columns, int step, std::byte* out, At at) {
+  auto* scales = reinterpret_cast<float*>(out);
+  float* sums = scales + columns;
+  auto* q = reinterpret_cast<int8_t*>(sums + columns);
+  std::memset(out, 0, i8_panel_bytes(w.k, columns, step));
+  for (int c = 0; c < columns && n0 + c < w.n; ++c) {
+    const int n = n0 + c;
+    int32_t sum = 0;
+    for (int k = 0; k < w.k; ++k) {
+      const int8_t value = w.q[k * w.stride_k + n * w.stride_n];
+      q[at(k / 4, c) + static_cast<size_t>(k % 4)] = value;
+      sum += value;
+    }
+    scales[c] = w.scales[n];
+    sums[c] = w.scales[n] * static_cast<float>(sum);
+  }
+}
+
+}  // namespace
+}  // namespace embedforge::kernels

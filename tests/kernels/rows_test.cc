@@ -1,0 +1,57 @@
+#include <cmath>
+
+#include "kernels/table_fixture.h"
+
+namespace embedforge::kernels {
+namespace {
+
+class RowsTest : public TableTest {};
+
+TEST_P(RowsTest, Norm) {
+  for (const int width : {1, 7, 16, 33, 384, 770}) {
+    for (const bool rms : {false, true}) {
+      for (const bool with_add : {false, true}) {
+        const int rows = 5;
+        const auto count = static_cast<size_t>(rows) * static_cast<size_t>(width);
+        const auto x = random_floats(count, 1, 3);
+        const auto add = random_floats(count, 2);
+        const auto gamma = random_floats(static_cast<size_t>(width), 3);
+        const auto beta = random_floats(static_cast<size_t>(width), 4);
+        std::vector<float> expected(count);
+        std::vector<float> got(count);
+        NormArgs args{.x = x.data(), .x_stride = static_cast<size_t>(width), .gamma = gamma.data(), .epsilon = 1e-5F,
+                      .rms = rms, .rows = rows, .width = width, .out_stride = static_cast<size_t>(width)};
+        if (with_add) args.add = add.data();
+        args.add_stride = static_cast<size_t>(width);
+        if (!rms) args.beta = beta.data();
+        args.out = expected.data();
+        table("reference").norm(args);
+        args.out = got.data();
+        table_->norm(args);
+        for (size_t i = 0; i < count; ++i) ASSERT_NEAR(got[i], expected[i], 2e-5) << width << " " << i;
+      }
+    }
+  }
+}
+
+TEST_P(RowsTest, AddAndGate) {
+  for (const size_t count : {1UL, 7UL, 16UL, 100UL}) {
+    const auto a = random_floats(count, 1, 3);
+    const auto b = random_floats(count, 2);
+    std::vector<float> expected(count);
+    std::vector<float> got(count);
+    table("reference").add(a.data(), b.data(), expected.data(), count);
+    table_->add(a.data(), b.data(), got.data(), count);
+    EXPECT_EQ(got, expected);
+    for (const Act act : {Act::kSilu, Act::kGelu, Act::kGeluTanh}) {
+      table("reference").gate(a.data(), b.data(), act, expected.data(), count);
+      table_->gate(a.data(), b.data(), act, got.data(), count);
+      for (size_t i = 0; i < count; ++i) ASSERT_NEAR(got[i], expected[i], 3e-6);
+    }
+  }
+}
+
+EMBEDFORGE_EACH_TABLE(RowsTest);
+
+}  // namespace
+}  // namespace embedforge::kernels
