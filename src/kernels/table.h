@@ -67,7 +67,7 @@ struct AttentionArgs {
   const float* q = nullptr;
   const float* k = nullptr;
   const float* v = nullptr;
-  size_t stride = 0;  // of q, k and v rows
+  size_t q_stride = 0, kv_stride = 0;
   int length = 0, head_size = 0;
   int begin = 0, end = 0;
   float scale = 1;

@@ -15,7 +15,7 @@ class AttentionTest : public TableTest {
     a.q = x.data();
     a.k = x.data() + a.head_size;
     a.v = x.data() + 2 * static_cast<size_t>(a.head_size);
-    a.stride = stride;
+    a.q_stride = a.kv_stride = stride;
     a.end = a.end == 0 ? a.length : a.end;
     a.scale = 1.0F / std::sqrt(static_cast<float>(a.head_size));
     a.out_stride = static_cast<size_t>(a.head_size) + 3;

@@ -70,7 +70,7 @@ void pack_keys(const AttentionArgs& a, const Layout<kPlanes>& layout, std::byte*
         __m512 low;
         __m512 high;
         const int n = j0 + j < a.length ? a.head_size - d : 0;
-        load_32(a.k + static_cast<size_t>(j0 + j) * a.stride + d, n, low, high);
+        load_32(a.k + static_cast<size_t>(j0 + j) * a.kv_stride + d, n, low, high);
         split_row<kPlanes>(low, high, rows + j * 64, kTileBytes);
       }
       for (int p = 0; p < kPlanes; ++p) {
@@ -95,10 +95,10 @@ void pack_values(const AttentionArgs& a, const Layout<kPlanes>& layout, std::byt
     for (int d = 0; d < a.head_size; d += 16, out += kPlanes * kTileBytes) {
       for (int pair = 0; pair < 16; ++pair) {
         const int j = j0 + 2 * pair;
-        const float* even = a.v + static_cast<size_t>(j) * a.stride + d;
+        const float* even = a.v + static_cast<size_t>(j) * a.kv_stride + d;
         const int n = a.head_size - d;
         const __m512 first = j < a.length ? Simd::load_first(even, n) : _mm512_setzero_ps();
-        const __m512 second = j + 1 < a.length ? Simd::load_first(even + a.stride, n) : _mm512_setzero_ps();
+        const __m512 second = j + 1 < a.length ? Simd::load_first(even + a.kv_stride, n) : _mm512_setzero_ps();
         std::byte* row = out + pair * 64;
         split_row<kPlanes>(first, second, row, kTileBytes);
         for (int p = 0; p < kPlanes; ++p) {
@@ -208,7 +208,7 @@ void attention(const AttentionArgs& a) noexcept {
       for (int d = 0; d < a.head_size; d += kDepth, to += kPlanes * kTileBytes) {
         __m512 low;
         __m512 high;
-        load_32(a.q + static_cast<size_t>(row + r) * a.stride + d, r < rows ? a.head_size - d : 0, low, high);
+        load_32(a.q + static_cast<size_t>(row + r) * a.q_stride + d, r < rows ? a.head_size - d : 0, low, high);
         split_row<kPlanes>(low, high, to, kTileBytes);
       }
     }

@@ -15,10 +15,10 @@ void attention(const AttentionArgs& a) noexcept {
     const int first = a.window < 0 ? 0 : std::max(0, i - a.window);
     int last = a.window < 0 ? a.length : std::min(a.length, i + a.window + 1);
     if (a.causal) last = std::min(last, i + 1);
-    const float* q = a.q + static_cast<size_t>(i) * a.stride;
+    const float* q = a.q + static_cast<size_t>(i) * a.q_stride;
     double top = -1e300;
     for (int j = first; j < last; ++j) {
-      const float* k = a.k + static_cast<size_t>(j) * a.stride;
+      const float* k = a.k + static_cast<size_t>(j) * a.kv_stride;
       double dot = 0;
       for (int d = 0; d < a.head_size; ++d) dot += static_cast<double>(q[d]) * k[d];
       dot *= a.scale;
@@ -33,7 +33,7 @@ void attention(const AttentionArgs& a) noexcept {
     for (int d = 0; d < a.head_size; ++d) {
       double sum = 0;
       for (int j = first; j < last; ++j) {
-        sum += scores[j] * a.v[static_cast<size_t>(j) * a.stride + d];
+        sum += scores[j] * a.v[static_cast<size_t>(j) * a.kv_stride + d];
       }
       a.out[static_cast<size_t>(i) * a.out_stride + d] = static_cast<float>(sum / total);
     }

@@ -73,13 +73,13 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
   float* scores = values + static_cast<size_t>(a.length) * static_cast<size_t>(value_columns);
   for (int j = 0; j < columns; ++j) {  // panels [columns / kPanel][head_size][kPanel]
     float* panel = keys + static_cast<size_t>(j / kPanel) * kPanel * static_cast<size_t>(a.head_size) + j % kPanel;
-    const float* k = a.k + static_cast<size_t>(j) * a.stride;
+    const float* k = a.k + static_cast<size_t>(j) * a.kv_stride;
     for (int d = 0; d < a.head_size; ++d) panel[d * kPanel] = j < a.length ? k[d] : 0.0F;
   }
   for (int d0 = 0; d0 < value_columns; d0 += kPanel) {  // panels [value_columns / kPanel][length][kPanel]
     float* panel = values + static_cast<size_t>(d0) * static_cast<size_t>(a.length);
     for (int j = 0; j < a.length; ++j) {
-      const float* v = a.v + static_cast<size_t>(j) * a.stride;
+      const float* v = a.v + static_cast<size_t>(j) * a.kv_stride;
       for (int d = 0; d < kPanel; ++d) panel[j * kPanel + d] = d0 + d < a.head_size ? v[d0 + d] : 0.0F;
     }
   }
@@ -87,9 +87,9 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
   float inverse[Simd::kGemmRows];
   for (int row = a.begin; row < a.end; row += Simd::kGemmRows) {
     const int rows = a.end - row < Simd::kGemmRows ? a.end - row : Simd::kGemmRows;
-    const float* q = a.q + static_cast<size_t>(row) * a.stride;
+    const float* q = a.q + static_cast<size_t>(row) * a.q_stride;
     for (int c = 0; c < columns; c += kPanel) {
-      gemm_rows<>(rows, q, a.stride, keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size, block);
+      gemm_rows<>(rows, q, a.q_stride, keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size, block);
       for (int r = 0; r < rows; ++r) {
         for (int v = 0; v < kPanel; v += Simd::kWidth) {
           Simd::store(scores + static_cast<size_t>(r) * static_cast<size_t>(columns) + c + v, Simd::load(block + r * kPanel + v));

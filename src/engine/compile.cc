@@ -1,0 +1,201 @@
+#include "engine/compile.h"
+
+#include <algorithm>
+
+#include "base/cpu.h"
+#include "embedforge/error.h"
+#include "engine/slots.h"
+
+namespace embedforge {
+namespace {
+
+kernels::Act act_of(Activation a) {
+  switch (a) {
+    case Activation::kGelu:
+      return kernels::Act::kGelu;
+    case Activation::kGeluTanh:
+      return kernels::Act::kGeluTanh;
+    case Activation::kRelu:
+      return kernels::Act::kRelu;
+    case Activation::kSilu:
+      return kernels::Act::kSilu;
+    case Activation::kTanh:
+      return kernels::Act::kTanh;
+    case Activation::kNone:
+      break;
+  }
+  return kernels::Act::kNone;
+}
+
+NormValues values_of(const NormStep& s) { return {s.kind, s.gamma, s.beta, s.epsilon}; }
+
+/// Inner columns of a feed-forward layer at a time: both weight chunks together take a third of the L2 cache.
+int choose_chunk(const kernels::LinearKernel& kernel, int width, int inner) {
+  const size_t column_bytes = kernel.weight_bytes(width, kernel.column_block) / static_cast<size_t>(kernel.column_block);
+  const int step = std::max(64, kernel.column_block);
+  const auto wanted = static_cast<int>(cpu_features().l2_bytes / 3 / (2 * column_bytes));
+  const int most = std::max(step, std::min(wanted, inner) / step * step);
+  const int chunks = (inner + most - 1) / most;
+  return ((inner + chunks - 1) / chunks + step - 1) / step * step;
+}
+
+class Compiler {
+ public:
+  Compiler(const Program& program, Precision precision, const kernels::KernelTable& table)
+      : program_(program), precision_(precision), table_(table) {
+    count_uses();
+  }
+
+  std::vector<Op> run() {
+    while (next_ < program_.steps.size()) std::visit([this](const auto& step) { take(step); }, program_.steps[next_]);
+    return std::move(ops_);
+  }
+
+ private:
+  void count_uses() {
+    uses_.assign(program_.widths.size(), 0);
+    for (const Step& step : program_.steps) {
+      for_each_input(step, [this](ValueId v) { ++uses_[static_cast<size_t>(v)]; });
+    }
+    if (program_.hidden >= 0) ++uses_[static_cast<size_t>(program_.hidden)];
+  }
+
+  /// The next step when it is a T; nullptr otherwise.
+  template <typename T>
+  const T* peek() const {
+    return next_ < program_.steps.size() ? std::get_if<T>(&program_.steps[next_]) : nullptr;
+  }
+  bool only_use(ValueId v) const { return uses_[static_cast<size_t>(v)] == 1; }
+
+  std::optional<NormValues> take_norm(ValueId& out) {
+    const auto* norm = peek<NormStep>();
+    if (norm == nullptr || norm->in != out || !only_use(out)) return std::nullopt;
+    ++next_;
+    out = norm->out;
+    return values_of(*norm);
+  }
+
+  /// A residual sum and a norm that follow the layer which defined op.out become part of it.
+  template <typename LayerOp>
+  void take_tail(LayerOp& op) {
+    const auto* add = peek<AddStep>();
+    if (add != nullptr && (add->a == op.out || add->b == op.out) && only_use(op.out) && op.act_is_last()) {
+      op.op.add = add->a == op.out ? add->b : add->a;
+      op.out = add->out;
+      ++next_;
+    }
+    op.op.norm = take_norm(op.out);
+    op.op.out = op.out;
+  }
+
+  void take(const EmbedStep& step) {
+    EmbedOp op{step, step.out, std::nullopt};
+    ++next_;
+    op.norm = take_norm(op.out);
+    ops_.emplace_back(std::move(op));
+  }
+
+  struct LinearTail {
+    LinearOp& op;
+    ValueId out;
+    // add comes after the activation; the kernel adds before it
+    bool act_is_last() const { return op.act == kernels::Act::kNone; }
+  };
+  struct FeedForwardTail {
+    FeedForwardOp& op;
+    ValueId out;
+    static bool act_is_last() { return true; }
+  };
+
+  void take(const LinearStep& step) {
+    ++next_;
+    const auto* down = peek<LinearStep>();
+    if (step.activation != Activation::kNone && down != nullptr && down->in == step.out && only_use(step.out) &&
+        down->activation == Activation::kNone &&
+        choose_tier(step.weight, precision_, table_) == choose_tier(down->weight, precision_, table_)) {
+      take_feed_forward(step, *down);
+      return;
+    }
+    LinearOp op;
+    op.in = step.in;
+    op.weight = pack_linear(step.weight, 0, step.weight.k, choose_tier(step.weight, precision_, table_), table_);
+    op.bias = step.bias;
+    op.act = act_of(step.activation);
+    LinearTail tail{op, step.out};
+    take_tail(tail);
+    ops_.emplace_back(std::move(op));
+  }
+
+  void take_feed_forward(const LinearStep& up, const LinearStep& down) {
+    ++next_;
+    const Tier tier = choose_tier(up.weight, precision_, table_);
+    FeedForwardOp op;
+    op.in = up.in;
+    op.act = act_of(up.activation);
+    op.up_bias = up.bias;
+    op.down_bias = down.bias;
+    op.up = pack_linear(up.weight, 0, up.weight.k, tier, table_);
+    op.chunk = choose_chunk(*op.up.kernel, op.up.k, op.up.n);
+    for (int64_t k = 0; k < down.weight.k; k += op.chunk) {
+      op.down.push_back(pack_linear(down.weight, k, std::min<int64_t>(op.chunk, down.weight.k - k), tier, table_));
+    }
+    FeedForwardTail tail{op, down.out};
+    take_tail(tail);
+    ops_.emplace_back(std::move(op));
+  }
+
+  void take(const AttentionStep& step) {
+    if (step.rotary_base != 0) throw_not_supported("rotary position embedding isn't in the native engine yet; use --backend onnxruntime");
+    ++next_;
+    ops_.emplace_back(AttentionOp{step, precision_ != Precision::kFloat32 && after_rounded_ && table_.attention_bf16 != nullptr});
+  }
+  void take(const NormStep& step) {
+    ++next_;
+    ops_.emplace_back(NormOp{step.in, step.out, values_of(step)});
+  }
+  void take(const AddStep& step) {
+    ++next_;
+    ops_.emplace_back(step);
+  }
+  void take(const GateStep& step) {
+    ++next_;
+    ops_.emplace_back(step);
+  }
+  void take(const PoolStep&) { ++next_; }  // the engine pools as its caller says
+
+  const Program& program_;
+  const Precision precision_;
+  const kernels::KernelTable& table_;
+  std::vector<int> uses_;
+  size_t next_ = 0;
+  std::vector<Op> ops_;
+
+ public:
+  bool after_rounded_ = false;
+};
+
+bool any_rounded(const Program& program, Precision precision, const kernels::KernelTable& table) {
+  return std::any_of(program.steps.begin(), program.steps.end(), [&](const Step& s) {
+    const auto* linear = std::get_if<LinearStep>(&s);
+    return linear != nullptr && choose_tier(linear->weight, precision, table) != Tier::kFloat32;
+  });
+}
+
+}  // namespace
+
+Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table) {
+  if (program.hidden < 0) throw_not_supported("the graph has no token embeddings as an output");
+  Compiled out;
+  Compiler compiler(program, precision, table);
+  compiler.after_rounded_ = any_rounded(program, precision, table);
+  out.ops = compiler.run();
+  out.widths = program.widths;
+  out.hidden = program.hidden;
+  out.hidden_size = static_cast<int>(program.widths[static_cast<size_t>(program.hidden)]);
+  out.max_positions = program.max_positions;
+  out.vocabulary = program.vocabulary;
+  assign_slots(out);
+  return out;
+}
+
+}  // namespace embedforge

@@ -1,0 +1,75 @@
+// Takes: a program. Gives: operations in the form that execute.cc runs: fused, weights packed, every value in a slot.
+// Never: looks at a batch.
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "engine/packed_linear.h"
+#include "kernels/table.h"
+#include "plan/program.h"
+
+namespace embedforge {
+
+struct NormValues {
+  NormKind kind = NormKind::kLayerNorm;
+  std::vector<float> gamma, beta;
+  float epsilon = 0;
+};
+
+struct EmbedOp {
+  EmbedStep step;
+  ValueId out = 0;
+  std::optional<NormValues> norm;
+};
+
+/// out = norm(act(in * weight + bias) + add)
+struct LinearOp {
+  ValueId in = 0, out = 0;
+  ValueId add = -1;
+  PackedLinear weight;
+  std::vector<float> bias;
+  kernels::Act act = kernels::Act::kNone;
+  std::optional<NormValues> norm;
+};
+
+/// out = norm(act(in * up + up_bias) * down + down_bias + add), in chunks of the inner width that stay in the cache.
+struct FeedForwardOp {
+  ValueId in = 0, out = 0;
+  ValueId add = -1;
+  int chunk = 0;                    // inner columns at a time
+  PackedLinear up;                  // [width, inner]
+  std::vector<float> up_bias;
+  kernels::Act act = kernels::Act::kNone;
+  std::vector<PackedLinear> down;   // rows of [inner, width], one a chunk
+  std::vector<float> down_bias;
+  std::optional<NormValues> norm;
+};
+
+struct AttentionOp {
+  AttentionStep step;
+  bool bf16 = false;
+};
+
+struct NormOp {
+  ValueId in = 0, out = 0;
+  NormValues norm;
+};
+
+using Op = std::variant<EmbedOp, LinearOp, FeedForwardOp, AttentionOp, NormOp, AddStep, GateStep>;
+
+struct Compiled {
+  std::vector<Op> ops;
+  std::vector<int> slot_of_value;   // -1: a value that fusion made disappear
+  std::vector<int> slot_width;      // floats a row
+  std::vector<int64_t> widths;      // of each value
+  ValueId hidden = -1;
+  int hidden_size = 0;
+  int64_t max_positions = 0, vocabulary = 0;
+};
+
+/// Errors: kNotSupported for a step that no kernel computes.
+Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table);
+
+}  // namespace embedforge

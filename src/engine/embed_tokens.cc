@@ -1,0 +1,66 @@
+#include "engine/embed_tokens.h"
+
+#include <cstring>
+
+#include "graph/tensor.h"
+
+namespace embedforge {
+namespace {
+
+int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSequence& s, int i) {
+  const size_t token = s.first + static_cast<size_t>(i);
+  switch (t.source) {
+    case EmbedStep::Source::kTokenId:
+      return batch.ids[token];
+    case EmbedStep::Source::kPosition:
+      return i + t.offset;
+    case EmbedStep::Source::kTokenType:
+      break;
+  }
+  return batch.type_ids.empty() ? 0 : batch.type_ids[token];
+}
+
+/// Row `row` as floats: a pointer into the table, or `space` filled from what it stores.
+const float* row_values(const EmbedStep::Table& t, int64_t row, int64_t width, std::vector<float>& space) {
+  const auto w = static_cast<size_t>(width);
+  const std::span<const std::byte> bytes = t.rows.bytes;
+  if (t.rows.type == DataType::kFloat) return t.rows.as<float>().data() + row * width;
+  space.resize(w);
+  if (!t.scales.empty()) {
+    const bool per_row = t.scales.size() > 1;
+    const float scale = t.scales[per_row ? static_cast<size_t>(row) : 0];
+    const int32_t zero = t.zero_points.empty() ? 0 : t.zero_points[t.zero_points.size() > 1 ? static_cast<size_t>(row) : 0];
+    const auto* q = reinterpret_cast<const uint8_t*>(bytes.data()) + row * width;
+    const bool is_unsigned = t.rows.type == DataType::kUint8;
+    for (size_t i = 0; i < w; ++i) {
+      const int value = is_unsigned ? q[i] : static_cast<int8_t>(q[i]);
+      space[i] = scale * static_cast<float>(value - zero);
+    }
+    return space.data();
+  }
+  const size_t row_bytes = w * element_size(t.rows.type);
+  const Tensor part{t.rows.type, {width}, bytes.subspan(static_cast<size_t>(row) * row_bytes, row_bytes), nullptr};
+  space = to_floats(part);
+  return space.data();
+}
+
+}  // namespace
+
+void embed_tokens(const EmbedStep& step, const kernels::KernelTable& table, const TokenBatch& batch, const TileSequence& sequence, float* out) {
+  const auto width = static_cast<size_t>(step.width);
+  std::vector<float> space;
+  for (int i = 0; i < sequence.length; ++i, out += width) {
+    bool first = true;
+    for (const EmbedStep::Table& t : step.tables) {
+      const float* row = row_values(t, row_of(t, batch, sequence, i), step.width, space);
+      if (first) {
+        std::memcpy(out, row, width * sizeof(float));
+      } else {
+        table.add(out, row, out, width);
+      }
+      first = false;
+    }
+  }
+}
+
+}  // namespace embedforge

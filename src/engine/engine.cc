@@ -1,0 +1,202 @@
+#include "engine/engine.h"
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "base/cpu.h"
+#include "base/threads.h"
+#include "embedforge/error.h"
+#include "engine/compile.h"
+#include "engine/execute.h"
+#include "kernels/select.h"
+
+namespace embedforge {
+namespace {
+
+/// Tokens a tile: enough rows to reuse each weight that is brought from memory, few enough that the values stay in the cache.
+int choose_budget(const Compiled& program) {
+  size_t row = 0;
+  for (const int width : program.slot_width) row += static_cast<size_t>(width) * sizeof(float);
+  const size_t rows = cpu_features().l2_bytes / std::max<size_t>(row, 1);
+  return static_cast<int>(std::clamp<size_t>(rows / 16 * 16, 96, 512));
+}
+
+/// Requests of fewer tokens for each thread than this are shared step by step, since reading the weights is what they cost.
+constexpr int kTeamTokens = 24;
+
+void pool_rows(const kernels::KernelTable& table, PoolKind kind, const float* rows, int length, size_t width, float* out) {
+  const auto count = static_cast<size_t>(length);
+  if (kind == PoolKind::kCls || kind == PoolKind::kLast) {
+    std::memcpy(out, rows + (kind == PoolKind::kCls ? 0 : count - 1) * width, width * sizeof(float));
+    return;
+  }
+  std::memcpy(out, rows, width * sizeof(float));
+  for (size_t r = 1; r < count; ++r) {
+    if (kind == PoolKind::kMax) {
+      for (size_t i = 0; i < width; ++i) out[i] = std::max(out[i], rows[r * width + i]);
+    } else {
+      table.add(out, rows + r * width, out, width);
+    }
+  }
+  if (kind == PoolKind::kMax) return;
+  const auto n = static_cast<float>(length);
+  const float divisor = kind == PoolKind::kMeanSqrtLength ? std::sqrt(n) : n;
+  for (size_t i = 0; i < width; ++i) out[i] /= divisor;
+}
+
+/// Loads the thread's tile registers for as long as it computes.
+class Entered {
+ public:
+  explicit Entered(const kernels::KernelTable& table) : table_(table) {
+    if (table_.enter != nullptr) table_.enter();
+  }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+  ~Entered() {
+    if (table_.leave != nullptr) table_.leave();
+  }
+
+ private:
+  const kernels::KernelTable& table_;
+};
+
+struct Worker {
+  SharedSpace shared;
+  PrivateSpace own;
+};
+
+}  // namespace
+
+struct Engine::Impl {
+  const kernels::KernelTable& table;
+  Compiled program;
+  mutable ThreadPool pool;
+  int budget;
+  mutable std::mutex mutex;
+  mutable std::vector<Worker> workers;
+
+  Impl(const Program& source, const EngineOptions& options)
+      : table(options.table != nullptr ? *options.table : kernels::best_table()),
+        program(compile(source, options.precision, table)),
+        pool(options.threads > 0 ? options.threads : available_threads()),
+        budget(choose_budget(program)),
+        workers(static_cast<size_t>(pool.size())) {}
+
+  void check(const TokenBatch& batch) const {
+    if (batch.sequences() > 0 && batch.offsets.back() != batch.ids.size()) throw Error(ErrorCode::kBug, "token offsets don't cover the ids");
+    for (const int32_t id : batch.ids) {
+      if (id < 0 || (program.vocabulary > 0 && id >= program.vocabulary)) {
+        throw_bad_input("token id " + std::to_string(id) + " is outside the model's vocabulary of " + std::to_string(program.vocabulary) +
+                        "; the tokenizer belongs to another model");
+      }
+    }
+    for (size_t i = 0; i < batch.sequences(); ++i) {
+      const size_t length = batch.offsets[i + 1] - batch.offsets[i];
+      if (program.max_positions > 0 && length > static_cast<size_t>(program.max_positions)) {
+        throw_bad_input("text " + std::to_string(i) + " has " + std::to_string(length) + " tokens but the model has only " +
+                        std::to_string(program.max_positions) + " positions; lower max_length");
+      }
+    }
+  }
+
+  const float* hidden_rows(const SharedSpace& space) const {
+    return space.slots[static_cast<size_t>(program.slot_of_value[static_cast<size_t>(program.hidden)])].floats();
+  }
+
+  /// Calls use(sequence, its hidden rows) for every sequence, from several threads.
+  template <typename Use>
+  void run(const TokenBatch& batch, Use use) const {
+    check(batch);
+    const std::lock_guard lock(mutex);
+    const int threads = pool.size();
+    if (threads > 1 && batch.ids.size() <= static_cast<size_t>(kTeamTokens) * static_cast<size_t>(threads)) {
+      run_together(batch, use);
+    } else {
+      run_apart(batch, use);
+    }
+    give_back();
+  }
+
+  template <typename Use>
+  void run_apart(const TokenBatch& batch, Use use) const {
+    const std::vector<Tile> tiles = make_tiles(batch, budget, pool.size());
+    std::atomic<size_t> next{0};
+    const auto work = [&](int index) {
+      Worker& worker = workers[static_cast<size_t>(index)];
+      const Entered entered(table);
+      for (size_t t = next++; t < tiles.size(); t = next++) {
+        reserve(program, tiles[t], false, worker.shared);
+        execute(program, table, batch, tiles[t], Team{}, worker.shared, worker.own);
+        finish(tiles[t], worker.shared, use);
+      }
+    };
+    if (tiles.size() <= 1) {
+      work(0);
+    } else {
+      pool.run(work);
+    }
+  }
+
+  template <typename Use>
+  void run_together(const TokenBatch& batch, Use use) const {
+    std::vector<Tile> tiles = make_tiles(batch, static_cast<int>(batch.ids.size()) + 1, 1);
+    for (const Tile& tile : tiles) {
+      SharedSpace& shared = workers[0].shared;
+      reserve(program, tile, true, shared);
+      SpinBarrier barrier(pool.size());
+      pool.run([&](int index) {
+        const Entered entered(table);
+        execute(program, table, batch, tile, Team{index, pool.size(), &barrier}, shared, workers[static_cast<size_t>(index)].own);
+      });
+      finish(tile, shared, use);
+    }
+  }
+
+  template <typename Use>
+  void finish(const Tile& tile, const SharedSpace& space, Use use) const {
+    const float* hidden = hidden_rows(space);
+    for (const TileSequence& s : tile.sequences) use(s, hidden + static_cast<size_t>(s.row) * static_cast<size_t>(program.hidden_size));
+  }
+
+  /// Workspaces that one long text made large don't stay.
+  void give_back() const {
+    size_t row = 0;
+    for (const int width : program.slot_width) row += static_cast<size_t>(width) * sizeof(float);
+    for (Worker& w : workers) {
+      size_t bytes = w.shared.inner.size() + w.own.bytes();
+      for (const AlignedBuffer& b : w.shared.slots) bytes += b.size();
+      if (bytes > 8 * row * static_cast<size_t>(budget) + (size_t{8} << 20U)) w = Worker{};
+    }
+  }
+};
+
+Engine::Engine(const Program& program, const EngineOptions& options) : impl_(std::make_unique<Impl>(program, options)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+size_t Engine::hidden_size() const { return static_cast<size_t>(impl_->program.hidden_size); }
+int Engine::threads() const { return impl_->pool.size(); }
+const kernels::KernelTable& Engine::table() const { return impl_->table; }
+
+void Engine::embed(const TokenBatch& batch, PoolKind pooling, float* out) const {
+  const size_t width = hidden_size();
+  for (size_t i = 0; i < batch.sequences(); ++i) {
+    if (batch.offsets[i + 1] == batch.offsets[i]) std::memset(out + i * width, 0, width * sizeof(float));
+  }
+  impl_->run(batch, [&](const TileSequence& s, const float* rows) {
+    pool_rows(impl_->table, pooling, rows, s.length, width, out + s.index * width);
+  });
+}
+
+void Engine::hidden_states(const TokenBatch& batch, float* out) const {
+  const size_t width = hidden_size();
+  impl_->run(batch, [&](const TileSequence& s, const float* rows) {
+    std::memcpy(out + s.first * width, rows, static_cast<size_t>(s.length) * width * sizeof(float));
+  });
+}
+
+}  // namespace embedforge

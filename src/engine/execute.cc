@@ -1,0 +1,304 @@
+#include "engine/execute.h"
+
+#include "base/cpu.h"
+#include "engine/embed_tokens.h"
+
+namespace embedforge {
+namespace {
+
+constexpr int kRowChunk = 64;  // rows between which a layer's outputs stay in the nearest cache
+
+size_t blocks_of(const kernels::LinearKernel& kernel, int rows) {
+  return static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block);
+}
+
+/// The input rows of a layer, prepared or as they are.
+struct Operand {
+  const std::byte* data;
+  size_t stride;  // bytes between row blocks
+  int row_block;
+
+  const std::byte* row(int r) const { return data + static_cast<size_t>(r / row_block) * stride; }
+};
+
+class Executor {
+ public:
+  Executor(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch, const Tile& tile,
+           const Team& team, SharedSpace& shared, PrivateSpace& own)
+      : program_(program), table_(table), batch_(batch), tile_(tile), team_(team), shared_(shared), own_(own) {}
+
+  void run() {
+    for (const Op& op : program_.ops) {
+      std::visit([this](const auto& o) { step(o); }, op);
+      team_.sync();
+    }
+  }
+
+ private:
+  float* value(ValueId v) const {
+    return shared_.slots[static_cast<size_t>(program_.slot_of_value[static_cast<size_t>(v)])].floats();
+  }
+  size_t width(ValueId v) const { return static_cast<size_t>(program_.widths[static_cast<size_t>(v)]); }
+
+  Operand prepare(const kernels::LinearKernel& kernel, const float* x, size_t stride, int rows, int k, AlignedBuffer& space) const {
+    if (kernel.prepare == nullptr) return {reinterpret_cast<const std::byte*>(x), stride * sizeof(float), 1};
+    const size_t block = kernel.block_bytes(k);
+    space.reserve(blocks_of(kernel, rows) * block);
+    kernel.prepare(x, stride, rows, k, space.data());
+    return {space.data(), block, kernel.row_block};
+  }
+
+  void normalize(const NormValues& norm, const float* x, float* out, size_t stride, int rows) const {
+    table_.norm({.x = x,
+                 .x_stride = stride,
+                 .gamma = norm.gamma.data(),
+                 .beta = norm.beta.empty() ? nullptr : norm.beta.data(),
+                 .epsilon = norm.epsilon,
+                 .rms = norm.kind == NormKind::kRmsNorm,
+                 .rows = rows,
+                 .width = static_cast<int>(stride),
+                 .out = out,
+                 .out_stride = stride});
+  }
+
+  /// This member's rows of a value that all have finished, normalized in place.
+  void normalize_part(const NormValues& norm, float* x, size_t stride) const {
+    const auto [begin, end] = team_.part(tile_.rows);
+    float* from = x + static_cast<size_t>(begin) * stride;
+    normalize(norm, from, from, stride, end - begin);
+  }
+
+  void step(const EmbedOp& op) {
+    const auto [begin, end] = team_.part(static_cast<int>(tile_.sequences.size()));
+    const size_t w = width(op.out);
+    for (int s = begin; s < end; ++s) {
+      const TileSequence& sequence = tile_.sequences[static_cast<size_t>(s)];
+      float* out = value(op.out) + static_cast<size_t>(sequence.row) * w;
+      embed_tokens(op.step, table_, batch_, sequence, out);
+      if (op.norm) normalize(*op.norm, out, out, w, sequence.length);
+    }
+  }
+
+  void step(const LinearOp& op) {
+    const kernels::LinearKernel& kernel = *op.weight.kernel;
+    const int n = op.weight.n;
+    const size_t w = width(op.out);
+    float* out = value(op.out);
+    const Operand a = prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k, own_.prepared);
+    const auto [first, last] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
+    const int step = columns_at_a_time(op.weight);
+    const int end = std::min(n, last * kernel.column_block);
+    const bool norm_now = op.norm && team_.count == 1 && step >= n;
+    for (int column = first * kernel.column_block; column < end; column += step) {
+      for (int row = 0; row < tile_.rows; row += kRowChunk) {
+        const int rows = std::min(kRowChunk, tile_.rows - row);
+        const size_t at = static_cast<size_t>(row) * w;
+        kernel.run({.a = a.row(row),
+                    .a_stride = a.stride,
+                    .weight = op.weight.bytes->data(),
+                    .rows = rows,
+                    .k = op.weight.k,
+                    .column_begin = column,
+                    .column_end = std::min(end, column + step),
+                    .bias = op.bias.empty() ? nullptr : op.bias.data(),
+                    .add = op.add < 0 ? nullptr : value(op.add) + at,
+                    .add_stride = w,
+                    .act = op.act,
+                    .out = out + at,
+                    .out_stride = w});
+        if (norm_now) normalize(*op.norm, out + at, out + at, w, rows);
+      }
+    }
+    if (op.norm && !norm_now) {
+      team_.sync();
+      normalize_part(*op.norm, out, w);
+    }
+  }
+
+  /// Columns whose weights take a quarter of the L2 cache.
+  static int columns_at_a_time(const PackedLinear& weight) {
+    const int block = weight.kernel->column_block;
+    const size_t bytes = weight.kernel->weight_bytes(weight.k, block);
+    const size_t blocks = std::max<size_t>(1, cpu_features().l2_bytes / 4 / bytes);
+    return static_cast<int>(std::min<size_t>(blocks, 1U << 16U)) * block;
+  }
+
+  void step(const FeedForwardOp& op) {
+    const Operand a = prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k, own_.prepared);
+    if (team_.count == 1) {
+      feed_forward_alone(op, a);
+    } else {
+      feed_forward_together(op, a);
+    }
+  }
+
+  int chunk_width(const FeedForwardOp& op, size_t chunk) const { return op.down[chunk].k; }
+
+  /// inner [rows, chunk] = act(x * up + bias) for the columns of one chunk.
+  void run_up(const FeedForwardOp& op, const Operand& a, size_t chunk, int row, int rows, float* inner) const {
+    const int begin = static_cast<int>(chunk) * op.chunk;
+    op.up.kernel->run({.a = a.row(row),
+                       .a_stride = a.stride,
+                       .weight = op.up.bytes->data(),
+                       .rows = rows,
+                       .k = op.up.k,
+                       .column_begin = begin,
+                       .column_end = begin + chunk_width(op, chunk),
+                       .bias = op.up_bias.empty() ? nullptr : op.up_bias.data(),
+                       .act = op.act,
+                       .out = inner - begin,
+                       .out_stride = static_cast<size_t>(chunk_width(op, chunk))});
+  }
+
+  /// out += inner * down for one chunk; the first chunk starts from the bias and the residual.
+  void run_down(const FeedForwardOp& op, const Operand& inner, size_t chunk, int row, int rows, int column_begin, int column_end) const {
+    const size_t w = width(op.out);
+    const size_t at = static_cast<size_t>(row) * w;
+    float* out = value(op.out) + at;
+    const PackedLinear& down = op.down[chunk];
+    const float* residual = op.add < 0 ? nullptr : value(op.add) + at;
+    down.kernel->run({.a = inner.data,
+                      .a_stride = inner.stride,
+                      .weight = down.bytes->data(),
+                      .rows = rows,
+                      .k = down.k,
+                      .column_begin = column_begin,
+                      .column_end = column_end,
+                      .bias = chunk == 0 && !op.down_bias.empty() ? op.down_bias.data() : nullptr,
+                      .add = chunk == 0 ? residual : out,
+                      .add_stride = w,
+                      .out = out,
+                      .out_stride = w});
+  }
+
+  void feed_forward_alone(const FeedForwardOp& op, const Operand& a) {
+    const size_t w = width(op.out);
+    own_.inner.reserve(static_cast<size_t>(kRowChunk) * static_cast<size_t>(op.chunk) * sizeof(float));
+    for (size_t chunk = 0; chunk < op.down.size(); ++chunk) {
+      const bool last = chunk + 1 == op.down.size();
+      for (int row = 0; row < tile_.rows; row += kRowChunk) {
+        const int rows = std::min(kRowChunk, tile_.rows - row);
+        const int inner = chunk_width(op, chunk);
+        run_up(op, a, chunk, row, rows, own_.inner.floats());
+        const Operand rounded = prepare(*op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner, own_.rounded);
+        run_down(op, rounded, chunk, row, rows, 0, op.down[chunk].n);
+        if (last && op.norm) {
+          float* out = value(op.out) + static_cast<size_t>(row) * w;
+          normalize(*op.norm, out, out, w, rows);
+        }
+      }
+    }
+  }
+
+  /// The same sums, chunk by chunk, with the chunks of `up` and then the columns of `down` split over the team.
+  void feed_forward_together(const FeedForwardOp& op, const Operand& a) {
+    const int chunks = static_cast<int>(op.down.size());
+    const size_t floats = static_cast<size_t>(tile_.rows) * static_cast<size_t>(op.chunk);
+    const auto [first, last] = team_.part(chunks);
+    for (int c = first; c < last; ++c) {
+      run_up(op, a, static_cast<size_t>(c), 0, tile_.rows, shared_.inner.floats() + static_cast<size_t>(c) * floats);
+    }
+    team_.sync();
+    const kernels::LinearKernel& kernel = *op.down[0].kernel;
+    const int n = op.down[0].n;
+    const auto [begin, end] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
+    for (int c = 0; c < chunks; ++c) {
+      const int inner = chunk_width(op, static_cast<size_t>(c));
+      const float* x = shared_.inner.floats() + static_cast<size_t>(c) * floats;
+      const Operand rounded = prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner, own_.rounded);
+      run_down(op, rounded, static_cast<size_t>(c), 0, tile_.rows, begin * kernel.column_block, std::min(n, end * kernel.column_block));
+    }
+    if (op.norm) {
+      team_.sync();
+      normalize_part(*op.norm, value(op.out), width(op.out));
+    }
+  }
+
+  void step(const AttentionOp& op) {
+    const AttentionStep& s = op.step;
+    const auto heads = static_cast<int>(s.heads);
+    const auto [begin, end] = team_.part(static_cast<int>(tile_.sequences.size()) * heads);
+    for (int unit = begin; unit < end; ++unit) {
+      const TileSequence& sequence = tile_.sequences[static_cast<size_t>(unit / heads)];
+      const int head = unit % heads;
+      const auto row = static_cast<size_t>(sequence.row);
+      const int64_t kv_head = head * s.kv_heads / s.heads;
+      own_.attention.reserve(table_.attention_workspace(sequence.length, static_cast<int>(s.head_size)));
+      kernels::AttentionArgs args{.q = value(s.q) + row * width(s.q) + s.q_column + head * s.head_size,
+                                  .k = value(s.k) + row * width(s.k) + s.k_column + kv_head * s.head_size,
+                                  .v = value(s.v) + row * width(s.v) + s.v_column + kv_head * s.head_size,
+                                  .q_stride = width(s.q),
+                                  .kv_stride = width(s.k),
+                                  .length = sequence.length,
+                                  .head_size = static_cast<int>(s.head_size),
+                                  .begin = 0,
+                                  .end = sequence.length,
+                                  .scale = s.scale,
+                                  .causal = s.causal,
+                                  .window = static_cast<int>(s.window),
+                                  .workspace = own_.attention.data(),
+                                  .out = value(s.out) + row * width(s.out) + head * s.head_size,
+                                  .out_stride = width(s.out)};
+      if (!s.relative_bias.empty()) {
+        const auto span = (static_cast<int64_t>(s.relative_bias.size()) / s.heads + 1) / 2;
+        args.relative_bias = s.relative_bias.data() + head * (2 * span - 1) + span - 1;
+        args.bias_span = static_cast<int>(span);
+      }
+      (op.bf16 ? table_.attention_bf16 : table_.attention)(args);
+    }
+  }
+
+  void step(const NormOp& op) {
+    const auto [begin, end] = team_.part(tile_.rows);
+    const size_t w = width(op.out);
+    const size_t at = static_cast<size_t>(begin) * w;
+    normalize(op.norm, value(op.in) + at, value(op.out) + at, w, end - begin);
+  }
+
+  void step(const AddStep& op) {
+    const auto [begin, end] = team_.part(tile_.rows);
+    const size_t w = width(op.out);
+    const size_t at = static_cast<size_t>(begin) * w;
+    table_.add(value(op.a) + at, value(op.b) + at, value(op.out) + at, static_cast<size_t>(end - begin) * w);
+  }
+
+  void step(const GateStep& op) {
+    const auto [begin, end] = team_.part(tile_.rows);
+    for (auto row = static_cast<size_t>(begin); row < static_cast<size_t>(end); ++row) {
+      table_.gate(value(op.gate) + row * width(op.gate) + op.gate_column, value(op.up) + row * width(op.up) + op.up_column,
+                  op.activation == Activation::kGelu ? kernels::Act::kGelu : op.activation == Activation::kGeluTanh ? kernels::Act::kGeluTanh : kernels::Act::kSilu,
+                  value(op.out) + row * width(op.out), static_cast<size_t>(op.width));
+    }
+  }
+
+  const Compiled& program_;
+  const kernels::KernelTable& table_;
+  const TokenBatch& batch_;
+  const Tile& tile_;
+  const Team& team_;
+  SharedSpace& shared_;
+  PrivateSpace& own_;
+};
+
+}  // namespace
+
+void reserve(const Compiled& program, const Tile& tile, bool team, SharedSpace& shared) {
+  shared.slots.resize(program.slot_width.size());
+  const auto rows = static_cast<size_t>(tile.rows);
+  for (size_t s = 0; s < program.slot_width.size(); ++s) {
+    shared.slots[s].reserve(rows * static_cast<size_t>(program.slot_width[s]) * sizeof(float));
+  }
+  if (!team) return;
+  for (const Op& op : program.ops) {
+    if (const auto* ff = std::get_if<FeedForwardOp>(&op)) {
+      shared.inner.reserve(rows * static_cast<size_t>(ff->chunk) * ff->down.size() * sizeof(float));
+    }
+  }
+}
+
+void execute(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch, const Tile& tile,
+             const Team& team, SharedSpace& shared, PrivateSpace& own) {
+  Executor(program, table, batch, tile, team, shared, own).run();
+}
+
+}  // namespace embedforge

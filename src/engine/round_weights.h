@@ -1,0 +1,19 @@
+// Takes: a float matrix. Gives: int8 with a scale per column. Never: sees activations (see quantize/ for rounding that does).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace embedforge {
+
+/// w(k, n) ~ scales[n] * q[k * n_count + n], symmetric, |q| <= 127.
+struct RoundedWeights {
+  std::vector<int8_t> q;
+  std::vector<float> scales;
+};
+
+/// Rounds to nearest, with the scale of each column that leaves the least squared error. Two weights of one sign that meet in a
+/// 16-bit lane (k = 2i, 2i + 1) are held to a sum of 128, so that every instruction set computes the same exact sums.
+RoundedWeights round_weights(const float* w, int64_t k, int64_t n);
+
+}  // namespace embedforge
