@@ -77,6 +77,17 @@ constexpr int kSpins = 4000;  // about 50 us before a waiting thread sleeps or y
 
 inline void pause() { __builtin_ia32_pause(); }
 
+/// Moves this thread off the processor `busy` if it is there and may go elsewhere. The scheduler takes milliseconds to do so when
+/// both threads spin, which is longer than a small request lasts.
+void leave_processor(int busy) {
+  if (sched_getcpu() != busy) return;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(busy, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 }  // namespace
 
 int available_threads() {
@@ -93,6 +104,7 @@ struct ThreadPool::State {
   std::atomic<int> running{0};
   std::atomic<bool> stop{false};
   const std::function<void(int)>* work = nullptr;
+  std::atomic<int> caller{-1};  // the processor that run() was called on
   std::exception_ptr failure;
   std::vector<std::thread> workers;
   pid_t owner = 0;  // threads don't survive fork()
@@ -115,6 +127,7 @@ struct ThreadPool::State {
       }
       seen = round.load(std::memory_order_acquire);
       if (stop) return;
+      leave_processor(caller.load(std::memory_order_relaxed));
       call(index);
       running.fetch_sub(1, std::memory_order_acq_rel);
     }
@@ -161,6 +174,7 @@ void ThreadPool::run(const std::function<void(int)>& work) {
     s.work = &work;
     s.failure = nullptr;
     s.running = size_ - 1;
+    s.caller = sched_getcpu();
     s.round.fetch_add(1, std::memory_order_release);
   }
   s.wake.notify_all();
