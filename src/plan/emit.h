@@ -1,0 +1,35 @@
+// Takes: expressions. Gives: the steps that compute them, each expression once. Never: looks at
+// ONNX nodes.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "plan/form.h"
+#include "plan/program.h"
+
+namespace embedforge::raising {
+
+class Emitter {
+ public:
+  /// Appends the steps that `expression` needs. Error: kNotSupported when no step computes a part
+  /// of it.
+  ValueId emit(const Ref& expression);
+  Program& program() { return program_; }
+
+ private:
+  template <typename T>
+  ValueId step(const Expression& of, const T& part);
+  ValueId define(int64_t width);
+  /// Three products of one input become one, with their columns side by side. Gives where q, k and
+  /// v are.
+  void emit_attention_inputs(const Context& context, AttentionStep& out);
+
+  Program program_;
+  std::map<const Expression*, ValueId> values_;
+};
+
+/// The products' weights and biases side by side; nullopt when they don't go together.
+std::optional<LinearStep> joined(const std::vector<const Product*>& products);
+
+}  // namespace embedforge::raising

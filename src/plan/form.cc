@@ -1,0 +1,101 @@
+#include "plan/form.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace embedforge::raising {
+namespace {
+
+constexpr double kHalf = 0.5;
+
+double gelu(double x) { return kHalf * x * (1 + std::erf(x / std::sqrt(2.0))); }
+double gelu_tanh(double x) {
+  const double inner = std::sqrt(2.0 / std::acos(-1.0)) * (x + 0.044715 * x * x * x);
+  return kHalf * x * (1 + std::tanh(inner));
+}
+double silu(double x) { return x / (1 + std::exp(-x)); }
+double relu(double x) { return std::max(x, 0.0); }
+double hyperbolic(double x) { return std::tanh(x); }
+
+bool matches(const Samples& values, double (*f)(double)) {
+  const Samples& points = map_points();
+  for (size_t i = 0; i < kPointCount; ++i) {
+    // The file's constants are float, so they differ from the formula's in the eighth digit.
+    if (!(std::fabs(values[i] - f(points[i])) <= 2e-6 * std::max(1.0, std::fabs(points[i])))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+const Samples& map_points() {
+  static const Samples kPoints = [] {
+    Samples out{};
+    for (size_t i = 0; i < kPointCount; ++i) out[i] = (static_cast<double>(i) - 20) * 0.37;
+    return out;
+  }();
+  return kPoints;
+}
+
+const Samples& stat_points() {
+  static const Samples kPoints = [] {
+    Samples out{};
+    for (size_t i = 0; i < kPointCount; ++i)
+      out[i] = std::pow(10.0, static_cast<double>(i) / 5 - 4);
+    return out;
+  }();
+  return kPoints;
+}
+
+std::vector<int64_t> Constant::dims() const {
+  std::vector<int64_t> out = tensor.dims;
+  if (transposed) std::reverse(out.begin(), out.end());
+  return out;
+}
+
+MapOf as_map(const Ref& expression) {
+  if (const auto* map = expression->get<Map>()) return {map->in, map->values};
+  return {expression, map_points()};
+}
+
+std::optional<double> as_factor(const Samples& values) {
+  const Samples& points = map_points();
+  const double factor = values.back() / points.back();
+  for (size_t i = 0; i < kPointCount; ++i) {
+    if (!(std::fabs(values[i] - factor * points[i]) <=
+          1e-9 * std::fabs(factor * points[i]) + 1e-12)) {
+      return std::nullopt;
+    }
+  }
+  return factor;
+}
+
+double (*activation_function(Activation activation))(double) {
+  switch (activation) {
+    case Activation::kGelu:
+      return gelu;
+    case Activation::kGeluTanh:
+      return gelu_tanh;
+    case Activation::kRelu:
+      return relu;
+    case Activation::kSilu:
+      return silu;
+    case Activation::kTanh:
+      return hyperbolic;
+    case Activation::kNone:
+      break;
+  }
+  return [](double x) { return x; };
+}
+
+std::optional<Activation> as_activation(const Samples& values) {
+  for (const Activation each : {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
+                                Activation::kSilu, Activation::kTanh}) {
+    if (matches(values, activation_function(each))) return each;
+  }
+  return std::nullopt;
+}
+
+}  // namespace embedforge::raising

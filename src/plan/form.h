@@ -1,0 +1,196 @@
+// Takes: nothing; these are the data that raise() keeps about each ONNX value while it walks a
+// graph. Gives: a value as a constant, as something known for every probe, or as a view of an
+// expression. Never: ONNX nodes.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "graph/graph.h"
+#include "plan/program.h"
+
+namespace embedforge::raising {
+
+/// An initializer or something folded from initializers. Large ones stay as the file has them, with
+/// what is to be done noted.
+struct Constant {
+  Tensor tensor;
+  bool transposed = false;  // a matrix whose value is the transpose of `tensor`
+  std::string name;         // of the initializer, for messages
+  // Quantized when scales is not empty: real = scale * (q - zero_point), one for all or one for
+  // each index along `axis` of `tensor`.
+  std::vector<float> scales;
+  std::vector<int32_t> zero_points;
+  size_t axis = 0;
+
+  std::vector<int64_t> dims() const;  // of the value
+};
+
+/// A value that depends on nothing but the integer inputs, for each probe: shapes, masks,
+/// positions.
+struct Known {
+  std::vector<Tensor> at;
+};
+
+/// One factor of an axis. Columns have a size and a distance between neighbours in the expression's
+/// row.
+struct Atom {
+  enum class Kind { kBatch, kSequence, kKey, kColumn };
+  Kind kind = Kind::kColumn;
+  int64_t size = 1;
+  int64_t stride = 1;
+  bool operator==(const Atom&) const = default;
+};
+using Axis = std::vector<Atom>;  // empty: an axis of size 1
+
+/// How an ONNX tensor lays out an expression: each axis is a product of atoms, outermost first.
+struct View {
+  std::vector<Axis> axes;
+  int64_t column = 0;  // where it starts in the expression's row
+};
+
+/// A scalar function, as its values at kPoints (for a Map) or kStatPoints (for a Stat).
+inline constexpr size_t kPointCount = 41;
+using Samples = std::array<double, kPointCount>;
+const Samples& map_points();   // both signs, 0 included
+const Samples& stat_points();  // positive
+
+struct Expression;
+using Ref = std::shared_ptr<const Expression>;
+
+/// Columns of an expression.
+struct Operand {
+  Ref of;
+  int64_t column = 0;
+};
+
+struct Embedding {  // one row a token: the sum of the tables' rows
+  std::vector<EmbedStep::Table> tables;
+};
+struct Product {  // in * weight + bias
+  Ref in;
+  Weight weight;
+  std::vector<float> bias;
+};
+struct Map {  // a scalar function of each element
+  Ref in;
+  Samples values;
+};
+struct Norm {
+  Ref in;
+  NormKind kind = NormKind::kLayerNorm;
+  std::vector<float> gamma, beta;
+  float epsilon = 0;
+};
+struct Sum {
+  Ref a, b;
+};
+struct Gate {
+  Operand gate, up;
+  Activation activation = Activation::kSilu;
+};
+struct Centered {  // in - mean of its row
+  Ref in;
+};
+struct Stat {  // a function of one number a row
+  enum class Kind { kMean, kVariance, kMeanSquare, kSumSquare };
+  Ref in;
+  Kind kind = Kind::kMean;
+  Samples values;
+};
+/// q k^T for each head. A row's columns are the heads.
+struct Scores {
+  Operand q, k;
+  int64_t heads = 0, head_size = 0;
+  double scale = 1;
+  bool masked = false;  // padding was taken out
+};
+struct Softmax {
+  Scores scores;
+};
+struct NanTest {  // IsNaN of the softmax, which a guard replaces by 0
+  Ref in;
+};
+struct Context {
+  Scores scores;
+  Operand v;
+};
+struct Masked {  // rows of padding made 0 (fill 0) or very negative
+  Ref in;
+  bool low = false;
+};
+struct RowSum {  // over the tokens of a sequence
+  Ref in;
+  bool masked = false;
+};
+struct Pool {
+  Ref in;
+  PoolKind kind = PoolKind::kMean;
+  bool normalize = false;
+};
+/// The pieces of a quantized product.
+struct Quantized {  // DynamicQuantizeLinear's first output
+  Ref in;
+};
+struct QuantScale {  // its second, times a factor for each column (or one)
+  Ref in;
+  std::vector<float> factors;
+};
+struct QuantZero {  // its third
+  Ref in;
+};
+struct IntegerProduct {
+  Ref in;
+  Weight weight;
+};
+struct Rounded {  // through QuantizeLinear with a constant scale
+  Ref in;
+  ActivationQuant quant;
+};
+
+struct Expression {
+  std::variant<Embedding, Product, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
+               Context, Masked, RowSum, Pool, Quantized, QuantScale, QuantZero, IntegerProduct,
+               Rounded>
+      as;
+  int64_t width = 0;
+  int depth = 0;  // of the expressions below, bounded so that recursion is
+
+  template <typename T>
+  const T* get() const {
+    return std::get_if<T>(&as);
+  }
+};
+
+/// A tensor with one expression's values.
+struct Viewed {
+  Ref of;
+  View view;
+};
+
+/// Why a value could not be understood. It becomes an error only when the encoder needs the value.
+struct Unknown {
+  std::string why;
+  bool bad_input = false;
+};
+
+using Form = std::variant<Unknown, Constant, Known, Viewed>;
+
+/// The identity of an element: an expression as a scalar function of another. Not a Map: the
+/// identity function of itself.
+struct MapOf {
+  Ref in;
+  Samples values;
+};
+MapOf as_map(const Ref& expression);
+/// in * factor, when the values are that of a straight line through 0.
+std::optional<double> as_factor(const Samples& values);
+double (*activation_function(Activation activation))(double);
+/// nullopt when no activation has these values.
+std::optional<Activation> as_activation(const Samples& values);
+
+}  // namespace embedforge::raising

@@ -1,0 +1,93 @@
+// Products of one input with their weights side by side: one product.
+#include <algorithm>
+#include <cstring>
+
+#include "plan/emit.h"
+
+namespace embedforge::raising {
+namespace {
+
+bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<ActivationQuant>& b) {
+  if (a.has_value() != b.has_value()) return false;
+  return !a || (a->dynamic == b->dynamic && a->scale == b->scale && a->zero_point == b->zero_point);
+}
+
+bool go_together(const Product& a, const Product& b) {
+  return a.in == b.in && a.weight.k == b.weight.k && a.weight.data.type == b.weight.data.type &&
+         a.weight.quantized() == b.weight.quantized() &&
+         same_quant(a.weight.activation, b.weight.activation);
+}
+
+/// Copies a [k, n] or [n, k] weight into columns [column, column + n) of a [k, width] one.
+void copy_columns(const Weight& from, std::byte* to, size_t column, size_t width) {
+  const size_t size = element_size(from.data.type);
+  const auto k = static_cast<size_t>(from.k);
+  const auto n = static_cast<size_t>(from.n);
+  const std::byte* bytes = from.data.bytes.data();
+  for (size_t row = 0; row < k; ++row) {
+    std::byte* out = to + (row * width + column) * size;
+    if (!from.transposed) {
+      std::memcpy(out, bytes + row * n * size, n * size);
+      continue;
+    }
+    for (size_t i = 0; i < n; ++i) std::memcpy(out + i * size, bytes + (i * k + row) * size, size);
+  }
+}
+
+Tensor joined_data(const std::vector<const Product*>& products, int64_t n, bool transposed) {
+  const Weight& first = products[0]->weight;
+  const size_t size = element_size(first.data.type);
+  const auto elements = static_cast<size_t>(first.k * n);
+  auto buffer = std::make_shared<std::vector<uint64_t>>((elements * size + 7) / 8);
+  auto* data = reinterpret_cast<std::byte*>(buffer->data());
+  size_t column = 0;
+  for (const Product* each : products) {
+    if (transposed) {  // [n, k]: one after another
+      std::memcpy(data + column * static_cast<size_t>(first.k) * size,
+                  each->weight.data.bytes.data(), each->weight.data.bytes.size());
+    } else {
+      copy_columns(each->weight, data, column, static_cast<size_t>(n));
+    }
+    column += static_cast<size_t>(each->weight.n);
+  }
+  std::vector<int64_t> dims = {first.k, n};
+  if (transposed) std::reverse(dims.begin(), dims.end());
+  return {first.data.type, dims, std::span<const std::byte>(data, elements * size), buffer};
+}
+
+template <typename T>
+void append(const std::vector<T>& from, std::vector<T>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+}  // namespace
+
+std::optional<LinearStep> joined(const std::vector<const Product*>& products) {
+  for (const Product* each : products) {
+    if (each == nullptr || !go_together(*products[0], *each)) return std::nullopt;
+  }
+  const Weight& first = products[0]->weight;
+  LinearStep out;
+  bool transposed = true;
+  bool biased = false;
+  for (const Product* each : products) {
+    out.weight.n += each->weight.n;
+    transposed = transposed && each->weight.transposed;
+    biased = biased || !each->bias.empty();
+    out.weight.name += (out.weight.name.empty() ? "" : " | ") + each->weight.name;
+    append(each->weight.scales, out.weight.scales);
+    append(each->weight.zero_points, out.weight.zero_points);
+  }
+  for (const Product* each : products) {
+    if (!biased) break;
+    append(each->bias, out.bias);
+    if (each->bias.empty()) out.bias.resize(out.bias.size() + static_cast<size_t>(each->weight.n));
+  }
+  out.weight.k = first.k;
+  out.weight.transposed = transposed;
+  out.weight.activation = first.activation;
+  out.weight.data = joined_data(products, out.weight.n, transposed);
+  return out;
+}
+
+}  // namespace embedforge::raising

@@ -1,0 +1,88 @@
+#include "plan/raise.h"
+
+#include <algorithm>
+
+#include "embedforge/error.h"
+#include "plan/emit.h"
+#include "plan/trace.h"
+
+namespace embedforge {
+namespace {
+
+using namespace raising;
+
+/// Long enough to show a window or a causal mask, and shorter than the position tables of real
+/// models.
+constexpr int64_t kLongProbe = 301;
+
+void describe_tables(Program& program) {
+  for (const Step& step : program.steps) {
+    const auto* embed = std::get_if<EmbedStep>(&step);
+    if (embed == nullptr) continue;
+    for (const EmbedStep::Table& table : embed->tables) {
+      const int64_t rows = table.rows.dims[0];
+      if (table.source == EmbedStep::Source::kTokenId) program.vocabulary = rows;
+      if (table.source != EmbedStep::Source::kPosition) continue;
+      const int64_t positions = rows - table.offset;
+      program.max_positions =
+          program.max_positions == 0 ? positions : std::min(program.max_positions, positions);
+    }
+  }
+}
+
+Program build(const Graph& graph, int64_t longest) {
+  const std::map<std::string, Form> outputs = trace(graph, make_probes(longest));
+  Ref hidden;
+  Ref pooled;
+  const Unknown* problem = nullptr;
+  for (const ValueInfo& output : graph.outputs) {
+    const Form& form = outputs.at(output.name);
+    const auto* unknown = std::get_if<Unknown>(&form);
+    // BERT's own pooler (a dense layer on the first token) is not the sentence embedding and never
+    // needed.
+    if (unknown != nullptr && problem == nullptr && output.name != "pooler_output")
+      problem = unknown;
+    const auto* value = std::get_if<Viewed>(&form);
+    if (value == nullptr || output.name == "pooler_output") continue;
+    bool tokens = false;
+    const bool rows = is_row_major(value->view, value->of->width, &tokens);
+    Ref& place = tokens ? hidden : pooled;
+    if (rows && place == nullptr) place = without_rounding(*value).of;
+  }
+  if (hidden == nullptr && pooled == nullptr) {
+    if (problem == nullptr) throw_not_supported("the graph has no output of token embeddings");
+    if (problem->bad_input) throw_bad_input(problem->why);
+    throw_not_supported(problem->why);
+  }
+  Emitter emitter;
+  Program& program = emitter.program();
+  if (hidden == nullptr) {
+    const auto* pool = pooled->get<Pool>();
+    if (pool != nullptr) hidden = pool->in;
+  }
+  if (hidden != nullptr) program.hidden = emitter.emit(hidden);
+  if (pooled != nullptr) program.pooled = emitter.emit(pooled);
+  program.hidden_size = hidden != nullptr ? hidden->width : pooled->width;
+  describe_tables(program);
+  return std::move(program);
+}
+
+}  // namespace
+
+Program raise(const Graph& graph) {
+  try {
+    return build(graph, kLongProbe);
+  } catch (const Error& first) {
+    // A model with a short position table can't run the long probe, and needs none beyond its
+    // table.
+    try {
+      Program program = build(graph, 0);
+      if (program.max_positions > 0 && program.max_positions < kLongProbe) return program;
+    } catch (const Error& second) {
+      throw second;
+    }
+    throw first;
+  }
+}
+
+}  // namespace embedforge

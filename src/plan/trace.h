@@ -1,0 +1,147 @@
+// Takes: a graph. Gives: what each of its outputs is, as expressions. Never: emits steps.
+//
+// One walk in topological order. A value that depends only on the integer inputs is computed for a
+// few probes; every other value is a view of an expression, and each operator says what it makes of
+// the forms of its inputs.
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "plan/form.h"
+#include "plan/probe.h"
+#include "plan/view.h"
+
+namespace embedforge::raising {
+
+/// One node with the forms of its inputs. Its refusals are errors of the node (kNotSupported).
+class Call {
+ public:
+  Call(const Node& node, std::vector<const Form*> inputs, std::span<const Probe> probes,
+       int64_t opset, bool has_mask_input)
+      : node_(node),
+        inputs_(std::move(inputs)),
+        probes_(probes),
+        opset_(opset),
+        has_mask_input_(has_mask_input) {}
+
+  const Node& node() const { return node_; }
+  std::span<const Probe> probes() const { return probes_; }
+  std::vector<Probe> probe_list() const { return {probes_.begin(), probes_.end()}; }
+  int64_t opset() const { return opset_; }
+  bool has_mask_input() const { return has_mask_input_; }
+  size_t input_count() const { return inputs_.size(); }
+
+  bool has(size_t i) const { return i < inputs_.size() && inputs_[i] != nullptr; }
+  /// nullptr when input i is left out or of another form.
+  const Viewed* viewed(size_t i) const;
+  const Known* known(size_t i) const;
+  const Constant* constant(size_t i) const;
+  /// The same, but the node is refused without it.
+  const Viewed& need_viewed(size_t i) const;
+  const Constant& need_constant(size_t i) const;
+  /// A Known, or a Constant as one.
+  std::optional<Known> known_or_constant(size_t i) const;
+  /// The numbers of a constant (dequantized), or of a known value that is the same for every probe;
+  /// nullopt for others.
+  std::optional<std::vector<float>> floats(size_t i) const;
+  std::optional<std::vector<int64_t>> ints(size_t i) const;
+  std::optional<double> scalar(size_t i) const;
+  /// Integers of input i, or of the attribute where older opsets keep them.
+  std::optional<std::vector<int64_t>> ints_or_attribute(size_t i, const std::string& key) const;
+  /// An axis counted from the front.
+  size_t axis(int64_t axis, size_t rank) const;
+
+  [[noreturn]] void refuse(const std::string& why) const;
+
+ private:
+  const Node& node_;
+  std::vector<const Form*> inputs_;
+  std::span<const Probe> probes_;
+  int64_t opset_;
+  bool has_mask_input_;
+};
+
+using Forms = std::vector<Form>;
+using Handler = Forms (*)(const Call&);
+
+/// What every handler builds. The depth of expressions is bounded (kNotSupported).
+template <typename T>
+Ref make(const Call& call, T value, int64_t width, std::initializer_list<Ref> below) {
+  int depth = 0;
+  for (const Ref& each : below) depth = std::max(depth, each->depth + 1);
+  constexpr int kDeepest = 5000;
+  if (depth > kDeepest) call.refuse("is below too many others");
+  return std::make_shared<const Expression>(Expression{std::move(value), width, depth});
+}
+
+/// The tensor of a constant, dequantized and transposed as noted.
+Tensor plain(const Constant& constant);
+std::vector<float> constant_floats(const Constant& constant);
+
+/// A quantized value that is used as a float: rounding is left out, since the engine keeps floats
+/// between products.
+Viewed without_rounding(const Viewed& value);
+
+/// The walk. Gives the form of each graph output.
+std::map<std::string, Form> trace(const Graph& graph, const std::vector<Probe>& probes);
+
+// The operators by theme, a file each; nullptr for one that isn't theirs.
+Handler find_layout(const Node& node);
+Handler find_elementwise(const Node& node);
+Handler find_norm(const Node& node);
+Handler find_linear(const Node& node);
+Handler find_embedding(const Node& node);
+Handler find_attention(const Node& node);
+Handler find_quantized(const Node& node);
+Handler find_fused(const Node& node);
+
+// What several of them need.
+/// Gather where the data come from the tokens: columns, or the first token.
+Forms gather_columns(const Call& call);
+/// Slice of a constant table by the sequence's length: positions. Nothing for other slices.
+Forms slice_table(const Call& call);
+Form multiply_matrices(const Call& call, const Viewed& a, const Viewed& b, double scale);
+Form product(const Call& call, const Viewed& in, const Constant& weight, std::vector<float> bias);
+/// `bias` by column of the row.
+Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bias);
+Form residual(const Call& call, const Viewed& a, const Viewed& b);
+Form add_embeddings(const Call& call, const Viewed& a, const Viewed& b);
+Form apply_activation(const Call& call, const Viewed& in, Activation activation);
+/// Where(mask, in, fill) and the like on tokens' values: padding made 0 or very negative.
+Form fill_padding(const Call& call, const Viewed& in, const Known& condition, bool keeps_if_true,
+                  double fill);
+/// mask [batch, 1, sequence] times in
+Form pool_by_product(const Call& call, const Known& mask, const Viewed& in);
+/// ReduceSum, ReduceMean or ReduceMax over the sequence.
+Forms pool_tokens(const Call& call, const Viewed& in, size_t axis);
+Form apply_map(const Call& call, const Viewed& in, const Samples& values);
+/// What is added to (or decides about) scores before the softmax.
+Form mask_scores(const Call& call, const Viewed& scores, MaskEffect effect);
+/// Adds constant input i, of one number a column; `in` as it is when it is left out.
+Viewed add_bias(const Call& call, const Viewed& in, size_t i);
+/// softmax(scale * q k^T) v with rows of heads * head_size columns each.
+Form attention(const Call& call, const Operand& q, const Operand& k, const Operand& v,
+               int64_t heads, int64_t head_size, double scale);
+/// Refuses a mask input of a fused attention operator that is not the padding mask, or that is
+/// missing.
+void check_mask_input(const Call& call, size_t i);
+EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& indices);
+/// The weight of a quantized product from its integers, scale and zero point (inputs of the node;
+/// kNone: left out).
+constexpr size_t kNone = static_cast<size_t>(-1);
+Constant quantized_constant(const Call& call, size_t integers, size_t scale, size_t zero_point,
+                            int64_t axis);
+/// in * stat: the last step of a normalization written out.
+Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& factor);
+/// A product or quotient with numbers that depend on the mask: pooling.
+Form times_known(const Call& call, const Viewed& in, const Known& known, bool divide);
+Form normalize_rows(const Call& call, const Viewed& in, NormKind kind, std::vector<float> gamma,
+                    std::vector<float> beta, double epsilon);
+
+}  // namespace embedforge::raising

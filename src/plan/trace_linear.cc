@@ -1,0 +1,137 @@
+// Products with constant weights.
+#include <map>
+
+#include "graph/tensor.h"
+#include "plan/trace.h"
+
+namespace embedforge::raising {
+namespace {
+
+Weight make_weight(const Call& call, const Constant& constant) {
+  const std::vector<int64_t> dims = constant.dims();
+  if (dims.size() != 2) call.refuse("has a weight that is no matrix");
+  Weight out;
+  out.k = dims[0];
+  out.n = dims[1];
+  out.data = constant.tensor;
+  out.transposed = constant.transposed;
+  out.name = constant.name;
+  if (constant.scales.empty()) {
+    if (!is_float_type(out.data.type))
+      call.refuse("has a weight that is neither float nor quantized");
+    if (out.data.type == DataType::kDouble) {
+      out.data = Tensor::from_floats(out.data.dims, to_floats(out.data));
+    }
+    return out;
+  }
+  if (out.data.type != DataType::kInt8 && out.data.type != DataType::kUint8) {
+    call.refuse(std::string("has a quantized weight of ") + data_type_name(out.data.type));
+  }
+  const auto n = static_cast<size_t>(out.n);
+  const size_t column_axis = constant.transposed ? 0 : 1;
+  if (constant.scales.size() == 1) {
+    out.scales.assign(n, constant.scales[0]);
+    out.zero_points.assign(n, constant.zero_points[0]);
+  } else if (constant.axis == column_axis && constant.scales.size() == n) {
+    out.scales = constant.scales;
+    out.zero_points = constant.zero_points;
+  } else {
+    call.refuse("has a weight that is quantized by its input channels");
+  }
+  return out;
+}
+
+/// What both values are views of, with a transposed last pair of axes where the operator says so.
+Viewed transposed_last(const Viewed& value) {
+  Viewed out = value;
+  std::swap(out.view.axes[out.view.axes.size() - 1], out.view.axes[out.view.axes.size() - 2]);
+  return out;
+}
+
+Forms matmul(const Call& call) {
+  const Viewed* a = call.viewed(0);
+  const Viewed* b = call.viewed(1);
+  if (a != nullptr && b != nullptr) {
+    return {multiply_matrices(call, without_rounding(*a), without_rounding(*b), 1)};
+  }
+  if (a != nullptr) return {product(call, *a, call.need_constant(1), {})};
+  if (b == nullptr) return {};
+  if (const Known* left = call.known(0))
+    return {pool_by_product(call, *left, without_rounding(*b))};
+  call.refuse("multiplies a constant by tokens' values");
+}
+
+Forms gemm(const Call& call) {
+  const Viewed* a = call.viewed(0);
+  if (a == nullptr) return {};
+  const Node& node = call.node();
+  if (node.float_attribute("alpha", 1) != 1 || node.float_attribute("beta", 1) != 1 ||
+      node.int_attribute("transA", 0) != 0) {
+    call.refuse("has alpha, beta or transA");
+  }
+  Constant weight = call.need_constant(1);
+  if (node.int_attribute("transB", 0) != 0) weight.transposed = !weight.transposed;
+  std::vector<float> bias;
+  if (call.has(2)) {
+    const auto values = call.floats(2);
+    if (!values) call.refuse("has a bias that is not constant");
+    bias = *values;
+    const auto n = static_cast<size_t>(weight.dims().back());
+    if (bias.size() == 1 && n != 1) bias.assign(n, bias[0]);
+  }
+  return {product(call, *a, weight, std::move(bias))};
+}
+
+Forms fused_matmul(const Call& call) {
+  const Viewed* a = call.viewed(0);
+  if (a == nullptr) return {};
+  const Node& node = call.node();
+  const double alpha = node.float_attribute("alpha", 1);
+  if (node.int_attribute("transBatchA", 0) != 0 || node.int_attribute("transBatchB", 0) != 0) {
+    call.refuse("transposes batches");
+  }
+  const bool transpose_a = node.int_attribute("transA", 0) != 0;
+  const bool transpose_b = node.int_attribute("transB", 0) != 0;
+  if (const Viewed* b = call.viewed(1)) {
+    if (a->view.axes.size() < 2 || b->view.axes.size() < 2) call.refuse("multiplies vectors");
+    return {multiply_matrices(call, without_rounding(transpose_a ? transposed_last(*a) : *a),
+                              without_rounding(transpose_b ? transposed_last(*b) : *b), alpha)};
+  }
+  if (alpha != 1 || transpose_a) call.refuse("has alpha or transA");
+  Constant weight = call.need_constant(1);
+  if (transpose_b) weight.transposed = !weight.transposed;
+  return {product(call, *a, weight, {})};
+}
+
+}  // namespace
+
+Form product(const Call& call, const Viewed& given, const Constant& weight,
+             std::vector<float> bias) {
+  Product out;
+  out.weight = make_weight(call, weight);
+  if (const auto* rounded = given.of->get<Rounded>();
+      rounded != nullptr && out.weight.quantized()) {
+    out.weight.activation = rounded->quant;
+  }
+  const Viewed in = without_rounding(given);
+  if (!is_row_major(in.view, in.of->width)) call.refuse("multiplies a part of each row");
+  if (in.of->width != out.weight.k) call.refuse("has a weight that doesn't fit its input");
+  if (!bias.empty() && static_cast<int64_t>(bias.size()) != out.weight.n) {
+    call.refuse("has a bias that doesn't fit its weight");
+  }
+  out.in = in.of;
+  out.bias = std::move(bias);
+  View view = in.view;
+  view.axes.back() = column_axis(out.weight.n);
+  const int64_t n = out.weight.n;
+  return Viewed{make(call, std::move(out), n, {in.of}), std::move(view)};
+}
+
+Handler find_linear(const Node& node) {
+  if (node.domain.empty() && node.op_type == "MatMul") return matmul;
+  if (node.domain.empty() && node.op_type == "Gemm") return gemm;
+  if (node.domain == "com.microsoft" && node.op_type == "FusedMatMul") return fused_matmul;
+  return nullptr;
+}
+
+}  // namespace embedforge::raising

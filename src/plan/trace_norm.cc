@@ -1,0 +1,174 @@
+// LayerNormalization and RMSNorm, as one operator or written out.
+#include <cmath>
+#include <map>
+
+#include "plan/trace.h"
+
+namespace embedforge::raising {
+namespace {
+
+using Kind = Stat::Kind;
+
+Samples square(const Samples& values) {
+  Samples out{};
+  for (size_t i = 0; i < kPointCount; ++i) out[i] = values[i] * values[i];
+  return out;
+}
+
+/// The epsilon of factor(s) = 1 / sqrt(s + epsilon); nullopt for other functions.
+std::optional<double> epsilon_of(const Samples& factor) {
+  const Samples& points = stat_points();
+  const double epsilon = 1 / (factor[0] * factor[0]) - points[0];
+  for (size_t i = 0; i < kPointCount; ++i) {
+    const double expected = 1 / std::sqrt(points[i] + epsilon);
+    if (!(std::fabs(factor[i] - expected) <= 1e-7 * expected)) return std::nullopt;
+  }
+  if (epsilon < -1e-12 || epsilon > 0.1) return std::nullopt;
+  return std::max(epsilon, 0.0);
+}
+
+/// factor(s) = 1 / sqrt(s) but for the very small
+bool is_inverse_root(const Samples& factor) {
+  for (size_t i = 0; i < kPointCount; ++i) {
+    const double expected = 1 / std::sqrt(stat_points()[i]);
+    if (!(std::fabs(factor[i] - expected) <= 1e-6 * expected)) return false;
+  }
+  return true;
+}
+
+/// A sum or mean over the row of in, or of its square.
+Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
+  const MapOf map = as_map(in.of);
+  Stat stat{map.in, Kind::kMean, stat_points()};
+  const Samples squares = square(map_points());
+  bool is_square = true;
+  for (size_t i = 0; i < kPointCount; ++i) {
+    is_square = is_square && std::fabs(map.values[i] - squares[i]) <= 1e-9 * squares[i];
+  }
+  if (is_square) {
+    const auto* centered = map.in->get<Centered>();
+    stat.kind = !mean                 ? Kind::kSumSquare
+                : centered != nullptr ? Kind::kVariance
+                                      : Kind::kMeanSquare;
+    if (mean && centered != nullptr) stat.in = centered->in;
+  } else if (!mean || map.values != map_points()) {
+    call.refuse("reduces something that is neither a value nor its square");
+  }
+  View view = in.view;
+  view.axes.back() = {};
+  if (!keep_axis) view.axes.pop_back();
+  return Viewed{make(call, stat, 1, {stat.in}), view};
+}
+
+/// Nothing unless the reduction is over the columns of a whole row.
+Forms reduce(const Call& call) {
+  const Viewed* given = call.viewed(0);
+  if (given == nullptr) return {};
+  const Viewed in = without_rounding(*given);
+  const auto axes = call.ints_or_attribute(1, "axes");
+  if (!axes || axes->size() != 1) call.refuse("reduces more than one axis");
+  const size_t rank = in.view.axes.size();
+  const size_t axis = call.axis((*axes)[0], rank);
+  if (axis + 1 != rank) return pool_tokens(call, in, axis);
+  if (!is_row_major(in.view, in.of->width)) call.refuse("reduces a part of each row");
+  const std::string& op = call.node().op_type;
+  const bool keep = call.node().int_attribute("keepdims", 1) != 0;
+  if (op == "ReduceMean" || op == "ReduceSum")
+    return {row_stat(call, in, op == "ReduceMean", keep)};
+  if (op != "ReduceL2" && op != "ReduceSumSquare") call.refuse("reduces the columns of a row");
+  const Form squared = apply_map(call, in, square(as_map(in.of).values));
+  Form out = row_stat(call, std::get<Viewed>(squared), false, keep);
+  if (op == "ReduceSumSquare") return {out};
+  const Viewed& sum = std::get<Viewed>(out);
+  Stat stat = *sum.of->get<Stat>();
+  for (double& value : stat.values) value = std::sqrt(value);
+  return {Viewed{make(call, stat, 1, {stat.in}), sum.view}};
+}
+
+Form normalized_pool(const Call& call, const Viewed& in) {
+  const auto* pool = in.of->get<Pool>();
+  if (pool == nullptr) call.refuse("normalizes something that is no sentence embedding");
+  Pool out = *pool;
+  out.normalize = true;
+  return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+}
+
+Forms lp_normalization(const Call& call) {
+  const Viewed* in = call.viewed(0);
+  if (in == nullptr) return {};
+  const size_t rank = in->view.axes.size();
+  if (call.axis(call.node().int_attribute("axis", -1), rank) + 1 != rank ||
+      call.node().int_attribute("p", 2) != 2) {
+    call.refuse("is not the L2 normalization of rows");
+  }
+  return {normalized_pool(call, without_rounding(*in))};
+}
+
+Forms layer_normalization(const Call& call) {
+  const Viewed* in = call.viewed(0);
+  if (in == nullptr) return {};
+  const size_t rank = in->view.axes.size();
+  if (call.axis(call.node().int_attribute("axis", -1), rank) + 1 != rank) {
+    call.refuse("normalizes more than the last axis");
+  }
+  const auto gamma = call.floats(1);
+  if (!gamma) call.refuse("has no constant scale");
+  std::vector<float> beta;
+  if (call.has(2)) {
+    const auto values = call.floats(2);
+    if (!values) call.refuse("has no constant bias");
+    beta = *values;
+  }
+  const bool rms = call.node().op_type != "LayerNormalization";
+  return {normalize_rows(call, *in, rms ? NormKind::kRmsNorm : NormKind::kLayerNorm, *gamma, beta,
+                         call.node().float_attribute("epsilon", 1e-5F))};
+}
+
+}  // namespace
+
+Form normalize_rows(const Call& call, const Viewed& given, NormKind kind, std::vector<float> gamma,
+                    std::vector<float> beta, double epsilon) {
+  const Viewed in = without_rounding(given);
+  const auto width = static_cast<size_t>(in.of->width);
+  if (!is_row_major(in.view, in.of->width)) call.refuse("normalizes a part of each row");
+  if (kind == NormKind::kLayerNorm && beta.empty()) beta.assign(width, 0);
+  if (gamma.size() != width || (!beta.empty() && beta.size() != width)) {
+    call.refuse("has a scale or bias that doesn't fit its input");
+  }
+  Norm out{in.of, kind, std::move(gamma), std::move(beta), static_cast<float>(epsilon)};
+  return Viewed{make(call, std::move(out), in.of->width, {in.of}), in.view};
+}
+
+Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& factor) {
+  const auto ones = std::vector<float>(static_cast<size_t>(stat.in->width), 1);
+  const auto epsilon = epsilon_of(factor);
+  const auto* centered = in.of->get<Centered>();
+  if (stat.kind == Kind::kVariance && centered != nullptr && centered->in == stat.in && epsilon) {
+    return normalize_rows(call, {stat.in, in.view}, NormKind::kLayerNorm, ones, {}, *epsilon);
+  }
+  if (stat.kind == Kind::kMeanSquare && stat.in == in.of && epsilon) {
+    return normalize_rows(call, in, NormKind::kRmsNorm, ones, {}, *epsilon);
+  }
+  if (stat.kind == Kind::kSumSquare && stat.in == in.of && is_inverse_root(factor)) {
+    return normalized_pool(call, in);
+  }
+  call.refuse("scales rows in a way that is no normalization");
+}
+
+Handler find_norm(const Node& node) {
+  static const std::map<std::string, Handler> kHandlers = {
+      {"LayerNormalization", layer_normalization},
+      {"LpNormalization", lp_normalization},
+      {"RMSNormalization", layer_normalization},
+      {"ReduceL2", reduce},
+      {"ReduceMax", reduce},
+      {"ReduceMean", reduce},
+      {"ReduceSum", reduce},
+      {"ReduceSumSquare", reduce},
+      {"SimplifiedLayerNormalization", layer_normalization}};
+  if (!node.domain.empty() && node.op_type != "SimplifiedLayerNormalization") return nullptr;
+  const auto found = kHandlers.find(node.op_type);
+  return found == kHandlers.end() ? nullptr : found->second;
+}
+
+}  // namespace embedforge::raising

@@ -1,0 +1,165 @@
+// Quantized products: what ONNX Runtime's dynamic and static (QDQ) quantization write.
+#include <map>
+
+#include "graph/tensor.h"
+#include "plan/trace.h"
+
+namespace embedforge::raising {
+namespace {
+
+Forms dynamic_quantize(const Call& call) {
+  if (call.viewed(0) == nullptr) return {};
+  const Viewed in = without_rounding(*call.viewed(0));
+  return {Viewed{make(call, Quantized{in.of}, in.of->width, {in.of}), in.view},
+          Viewed{make(call, QuantScale{in.of, {1.0F}}, 1, {in.of}), {}},
+          Viewed{make(call, QuantZero{in.of}, 1, {in.of}), {}}};
+}
+
+/// Input `zero` is the zero point that came with what `quantized` quantizes.
+void check_zero(const Call& call, const Quantized& quantized, size_t zero) {
+  const auto* expected = call.has(zero) ? call.need_viewed(zero).of->get<QuantZero>() : nullptr;
+  if (expected == nullptr || expected->in != quantized.in) {
+    call.refuse("has a zero point that is not its input's");
+  }
+}
+
+Forms matmul_integer(const Call& call) {
+  const Viewed& in = call.need_viewed(0);
+  const auto* quantized = in.of->get<Quantized>();
+  if (quantized == nullptr) call.refuse("multiplies integers that no DynamicQuantizeLinear made");
+  check_zero(call, *quantized, 2);
+  const Constant weight = quantized_constant(call, 1, kNone, 3, 1);
+  const Form made = product(call, {quantized->in, in.view}, weight, {});
+  const Viewed& value = std::get<Viewed>(made);
+  const auto* with_scales = value.of->get<Product>();
+  IntegerProduct out{with_scales->in, with_scales->weight};
+  return {Viewed{make(call, out, value.of->width, {out.in}), value.view}};
+}
+
+Forms dequantize(const Call& call) {
+  const int64_t axis = call.node().int_attribute("axis", 1);
+  if (call.constant(0) != nullptr) return {quantized_constant(call, 0, 1, 2, axis)};
+  if (const Known* known = call.known(0)) {
+    if (is_float_type(known->at[0].type)) return {*known};
+    return {};
+  }
+  const Viewed& in = call.need_viewed(0);
+  if (in.of->get<Rounded>() != nullptr || in.of->get<Embedding>() == nullptr) return {in};
+  const auto scale = call.scalar(1);
+  const auto zero = call.has(2) ? call.scalar(2) : 0.0;
+  Embedding out = *in.of->get<Embedding>();
+  if (!scale || !zero || out.tables.size() != 1)
+    call.refuse("dequantizes by something not constant");
+  if (is_float_type(out.tables[0].rows.type)) return {in};
+  out.tables[0].scales = {static_cast<float>(*scale)};
+  out.tables[0].zero_points = {static_cast<int32_t>(*zero)};
+  return {Viewed{make(call, std::move(out), in.of->width, {}), in.view}};
+}
+
+Forms quantize(const Call& call) {
+  if (const Known* known = call.known(0)) {
+    if (is_float_type(known->at[0].type)) return {*known};
+    return {};
+  }
+  const Viewed* given = call.viewed(0);
+  if (given == nullptr) return {};
+  const Viewed in = without_rounding(*given);
+  const auto scale = call.scalar(1);
+  if (!scale || !(*scale > 0)) call.refuse("has no constant positive scale");
+  DataType type = DataType::kUint8;
+  double zero = 0;
+  if (call.has(2)) {
+    const auto value = call.scalar(2);
+    if (!value) call.refuse("has no constant zero point");
+    zero = *value;
+    type = call.constant(2) != nullptr ? call.constant(2)->tensor.type : call.known(2)->at[0].type;
+  }
+  if (type != DataType::kUint8 && type != DataType::kInt8)
+    return {in};  // 16 bits: as good as float
+  ActivationQuant quant;
+  quant.dynamic = false;
+  quant.scale = static_cast<float>(*scale);
+  quant.zero_point = static_cast<int32_t>(zero) + (type == DataType::kInt8 ? 128 : 0);
+  return {Viewed{make(call, Rounded{in.of, quant}, in.of->width, {in.of}), in.view}};
+}
+
+/// DynamicQuantizeMatMul(A, B, b_scale, b_zero_point, bias)
+Forms dynamic_quantize_matmul(const Call& call) {
+  const Viewed in = without_rounding(call.need_viewed(0));
+  const Form made = product(call, in, quantized_constant(call, 1, 2, 3, 1), {});
+  const Viewed& value = std::get<Viewed>(made);
+  Product out = *value.of->get<Product>();
+  out.weight.activation = ActivationQuant{};
+  return {add_bias(call, {make(call, out, value.of->width, {out.in}), value.view}, 4)};
+}
+
+/// MatMulIntegerToFloat(A, B, a_scale, b_scale, a_zero_point, b_zero_point, bias)
+Forms matmul_integer_to_float(const Call& call) {
+  const Viewed& in = call.need_viewed(0);
+  const auto* quantized = in.of->get<Quantized>();
+  const auto* scale = call.need_viewed(2).of->get<QuantScale>();
+  if (quantized == nullptr || scale == nullptr || scale->in != quantized->in) {
+    call.refuse("multiplies integers that no DynamicQuantizeLinear made");
+  }
+  check_zero(call, *quantized, 4);
+  const Form made =
+      product(call, {quantized->in, in.view}, quantized_constant(call, 1, 3, 5, 1), {});
+  const Viewed& value = std::get<Viewed>(made);
+  Product out = *value.of->get<Product>();
+  out.weight.activation = ActivationQuant{};
+  if (scale->factors != std::vector<float>{1.0F}) call.refuse("has a scaled input scale");
+  return {add_bias(call, {make(call, out, value.of->width, {out.in}), value.view}, 6)};
+}
+
+}  // namespace
+
+Constant quantized_constant(const Call& call, size_t integers, size_t scale, size_t zero_point,
+                            int64_t axis) {
+  Constant out = call.need_constant(integers);
+  if (!out.scales.empty()) call.refuse("dequantizes twice");
+  out.scales = {1.0F};
+  if (scale != kNone) {
+    const auto values = call.floats(scale);
+    if (!values || values->empty()) call.refuse("has no constant scale");
+    out.scales = *values;
+  }
+  std::vector<int64_t> zeros(out.scales.size(), 0);
+  if (zero_point != kNone && call.has(zero_point)) {
+    const auto values = call.ints(zero_point);
+    if (!values || values->empty()) call.refuse("has no constant zero point");
+    zeros = *values;
+  }
+  // Either may be one for all while the other is one for each.
+  if (out.scales.size() == 1) out.scales.assign(zeros.size(), out.scales[0]);
+  if (zeros.size() == 1) zeros.assign(out.scales.size(), zeros[0]);
+  if (zeros.size() != out.scales.size()) call.refuse("has zero points that don't fit its scales");
+  out.zero_points.assign(zeros.begin(), zeros.end());
+  const size_t rank = out.tensor.dims.size();
+  if (out.scales.size() > 1) {
+    const size_t at = call.axis(axis, rank);
+    out.axis = out.transposed ? rank - 1 - at : at;
+    if (out.tensor.dims[out.axis] != static_cast<int64_t>(out.scales.size())) {
+      call.refuse("has as many scales as its input doesn't have channels");
+    }
+  }
+  return out;
+}
+
+Handler find_quantized(const Node& node) {
+  static const std::map<std::string, Handler> kStandard = {
+      {"DequantizeLinear", dequantize},
+      {"DynamicQuantizeLinear", dynamic_quantize},
+      {"MatMulInteger", matmul_integer},
+      {"QuantizeLinear", quantize}};
+  static const std::map<std::string, Handler> kMicrosoft = {
+      {"DequantizeLinear", dequantize},
+      {"DynamicQuantizeMatMul", dynamic_quantize_matmul},
+      {"MatMulIntegerToFloat", matmul_integer_to_float},
+      {"QuantizeLinear", quantize}};
+  if (!node.domain.empty() && node.domain != "com.microsoft") return nullptr;
+  const auto& handlers = node.domain.empty() ? kStandard : kMicrosoft;
+  const auto found = handlers.find(node.op_type);
+  return found == handlers.end() ? nullptr : found->second;
+}
+
+}  // namespace embedforge::raising

@@ -1,0 +1,223 @@
+#include "plan/interpret_program.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "graph/tensor.h"
+
+namespace embedforge::testing {
+namespace {
+
+using Matrix = std::vector<std::vector<double>>;  // rows of one sequence
+
+double activate(double x, Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return x;
+    case Activation::kGelu:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kTanh:
+      return std::tanh(x);
+  }
+  throw std::logic_error("activation");
+}
+
+/// Rows through a static or dynamic 8-bit quantization and back.
+std::vector<double> rounded(const std::vector<double>& row, const ActivationQuant& quant) {
+  double scale = quant.scale;
+  double zero = quant.zero_point;
+  if (quant.dynamic) {
+    const double low = std::min(0.0, *std::min_element(row.begin(), row.end()));
+    const double high = std::max(0.0, *std::max_element(row.begin(), row.end()));
+    scale = high > low ? (high - low) / 255 : 1;
+    zero = std::nearbyint(-low / scale);
+  }
+  std::vector<double> out;
+  for (const double x : row) {
+    const double q = std::clamp(std::nearbyint(x / scale) + zero, 0.0, 255.0);
+    out.push_back(scale * (q - zero));
+  }
+  return out;
+}
+
+class Interpreter {
+ public:
+  Interpreter(const Program& program, const std::vector<int64_t>& ids,
+              const std::vector<int64_t>& types, bool integers)
+      : values_(program.widths.size()), ids_(ids), types_(types), integers_(integers) {
+    for (const Step& step : program.steps) std::visit([&](const auto& s) { run(s); }, step);
+  }
+  const Matrix& value(ValueId id) const { return values_.at(static_cast<size_t>(id)); }
+
+ private:
+  Matrix& out(ValueId id) { return values_.at(static_cast<size_t>(id)); }
+
+  void run(const EmbedStep& step) {
+    Matrix rows(ids_.size(), std::vector<double>(static_cast<size_t>(step.width), 0));
+    for (const EmbedStep::Table& table : step.tables) {
+      const std::vector<double> values = to_doubles(table.rows);
+      for (size_t t = 0; t < rows.size(); ++t) {
+        const int64_t row = table.source == EmbedStep::Source::kTokenId    ? ids_[t]
+                            : table.source == EmbedStep::Source::kPosition ? static_cast<int64_t>(t) + table.offset
+                            : table.rows.dims[0] == 1                      ? 0
+                                                                           : types_[t];
+        const size_t q = table.scales.size() > 1 ? static_cast<size_t>(row) : 0;
+        for (size_t c = 0; c < rows[t].size(); ++c) {
+          double x = values.at(static_cast<size_t>(row * step.width) + c);
+          if (!table.scales.empty()) x = table.scales[q] * (x - table.zero_points[q]);
+          rows[t][c] += x;
+        }
+      }
+    }
+    out(step.out) = rows;
+  }
+
+  void run(const NormStep& step) {
+    Matrix rows = value(step.in);
+    for (std::vector<double>& row : rows) {
+      const auto n = static_cast<double>(row.size());
+      double mean = 0;
+      if (step.kind == NormKind::kLayerNorm) {
+        for (const double x : row) mean += x / n;
+      }
+      double variance = 0;
+      for (const double x : row) variance += (x - mean) * (x - mean) / n;
+      for (size_t c = 0; c < row.size(); ++c) {
+        row[c] = (row[c] - mean) / std::sqrt(variance + step.epsilon) * step.gamma.at(c);
+        if (!step.beta.empty()) row[c] += step.beta.at(c);
+      }
+    }
+    out(step.out) = rows;
+  }
+
+  void run(const LinearStep& step) {
+    const Weight& w = step.weight;
+    const std::vector<double> q = to_doubles(w.data);
+    Matrix rows;
+    for (std::vector<double> in : value(step.in)) {
+      if (static_cast<int64_t>(in.size()) != w.k) throw std::logic_error("width");
+      if (integers_ && w.activation) in = rounded(in, *w.activation);
+      std::vector<double> row;
+      for (int64_t n = 0; n < w.n; ++n) {
+        double sum = 0;
+        for (int64_t k = 0; k < w.k; ++k) {
+          double x = q[static_cast<size_t>(w.transposed ? n * w.k + k : k * w.n + n)];
+          if (w.quantized()) x = w.scales.at(static_cast<size_t>(n)) * (x - w.zero_points.at(static_cast<size_t>(n)));
+          sum += in[static_cast<size_t>(k)] * x;
+        }
+        if (!step.bias.empty()) sum += step.bias.at(static_cast<size_t>(n));
+        row.push_back(activate(sum, step.activation));
+      }
+      rows.push_back(std::move(row));
+    }
+    out(step.out) = rows;
+  }
+
+  void run(const AddStep& step) {
+    Matrix rows = value(step.a);
+    const Matrix& other = value(step.b);
+    for (size_t t = 0; t < rows.size(); ++t) {
+      for (size_t c = 0; c < rows[t].size(); ++c) rows[t][c] += other.at(t).at(c);
+    }
+    out(step.out) = rows;
+  }
+
+  void run(const GateStep& step) {
+    Matrix rows;
+    for (size_t t = 0; t < value(step.gate).size(); ++t) {
+      std::vector<double> row;
+      for (int64_t c = 0; c < step.width; ++c) {
+        row.push_back(activate(value(step.gate)[t].at(static_cast<size_t>(step.gate_column + c)), step.activation) *
+                      value(step.up)[t].at(static_cast<size_t>(step.up_column + c)));
+      }
+      rows.push_back(row);
+    }
+    out(step.out) = rows;
+  }
+
+  void run(const AttentionStep& step) {
+    if (step.causal || step.window >= 0 || step.rotary_size != 0 || !step.relative_bias.empty() ||
+        step.kv_heads != step.heads) {
+      throw std::logic_error("an attention that the interpreter doesn't know");
+    }
+    const Matrix& q = value(step.q);
+    const Matrix& k = value(step.k);
+    const Matrix& v = value(step.v);
+    Matrix rows(q.size(), std::vector<double>(static_cast<size_t>(step.heads * step.head_size), 0));
+    for (int64_t head = 0; head < step.heads; ++head) {
+      const auto first = static_cast<size_t>(head * step.head_size);
+      for (size_t i = 0; i < q.size(); ++i) {
+        std::vector<double> p(k.size());
+        double total = 0;
+        for (size_t j = 0; j < k.size(); ++j) {
+          double dot = 0;
+          for (size_t c = 0; c < static_cast<size_t>(step.head_size); ++c) {
+            dot += q[i].at(static_cast<size_t>(step.q_column) + first + c) *
+                   k[j].at(static_cast<size_t>(step.k_column) + first + c);
+          }
+          p[j] = std::exp(dot * step.scale);
+          total += p[j];
+        }
+        for (size_t j = 0; j < k.size(); ++j) {
+          for (size_t c = 0; c < static_cast<size_t>(step.head_size); ++c) {
+            rows[i][first + c] += p[j] / total * v[j].at(static_cast<size_t>(step.v_column) + first + c);
+          }
+        }
+      }
+    }
+    out(step.out) = rows;
+  }
+
+  void run(const PoolStep& step) {
+    const Matrix& in = value(step.in);
+    std::vector<double> row(in[0].size(), step.kind == PoolKind::kMax ? -1e300 : 0);
+    const auto n = static_cast<double>(in.size());
+    for (const std::vector<double>& token : in) {
+      for (size_t c = 0; c < row.size(); ++c) {
+        if (step.kind == PoolKind::kMean) row[c] += token[c] / n;
+        if (step.kind == PoolKind::kMeanSqrtLength) row[c] += token[c] / std::sqrt(n);
+        if (step.kind == PoolKind::kMax) row[c] = std::max(row[c], token[c]);
+      }
+    }
+    if (step.kind == PoolKind::kCls) row = in.front();
+    if (step.kind == PoolKind::kLast) row = in.back();
+    if (step.normalize) {
+      double norm = 0;
+      for (const double x : row) norm += x * x;
+      for (double& x : row) x /= std::sqrt(norm);
+    }
+    out(step.out) = {row};
+  }
+
+  std::vector<Matrix> values_;
+  const std::vector<int64_t>& ids_;
+  const std::vector<int64_t>& types_;
+  bool integers_;
+};
+
+std::vector<float> flat(const Matrix& rows) {
+  std::vector<float> out;
+  for (const std::vector<double>& row : rows) out.insert(out.end(), row.begin(), row.end());
+  return out;
+}
+
+}  // namespace
+
+Result interpret(const Program& program, const Batch& batch, bool integers) {
+  Result out;
+  for (size_t i = 0; i < batch.ids.size(); ++i) {
+    const Interpreter run(program, batch.ids[i], batch.types[i], integers);
+    if (program.hidden >= 0) out.hidden.push_back(flat(run.value(program.hidden)));
+    if (program.pooled >= 0) out.pooled.push_back(flat(run.value(program.pooled)));
+  }
+  return out;
+}
+
+}  // namespace embedforge::testing
