@@ -65,6 +65,16 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
+void AtomicFile::overwrite(size_t offset, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::pwrite(fd_, text.data(), text.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_bad_input(path_.string() + ": cannot write: " + std::strerror(errno));
+    text.remove_prefix(static_cast<size_t>(n));
+    offset += static_cast<size_t>(n);
+  }
+}
+
 void AtomicFile::commit() {
   if (::close(fd_) != 0 || ::rename(partial_.c_str(), path_.c_str()) != 0) {
     const int reason = errno;

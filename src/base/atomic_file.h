@@ -20,6 +20,8 @@ class AtomicFile {
   /// Errors: kBadInput (disk full and the like), with the path.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  /// Replaces bytes that were written already: `offset` + size must not pass size().
+  void overwrite(size_t offset, std::string_view text);
   size_t size() const { return size_; }
   void commit();
 

@@ -1,0 +1,74 @@
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+#include "base/atomic_file.h"
+#include "commands.h"
+#include "embedforge/error.h"
+#include "embedforge/version.h"
+
+namespace embedforge::app {
+namespace {
+
+constexpr int kBugStatus = 1;
+constexpr int kUsageStatus = 2;
+
+void stop_on_signal(int signal) {
+  remove_partial_files();
+  _exit(128 + signal);
+}
+
+/// One line on stderr, whatever the message holds.
+void complain(std::string_view message) {
+  std::string line = "embedforge: ";
+  for (const char c : message) line += c == '\n' || c == '\r' ? ' ' : c;
+  std::fputs((line + "\n").c_str(), stderr);
+}
+
+void add_commands(CLI::App& app) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("embedforge ") + kVersion);
+  app.failure_message(CLI::FailureMessage::simple);
+  add_convert(app);
+  add_encode(app);
+  add_similarity(app);
+  add_tokenize(app);
+  add_inspect(app);
+  add_doctor(app);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Text-embedding models: convert, inspect and run them fast on a CPU", "embedforge");
+  add_commands(app);
+  try {
+    app.parse(argc, argv);
+    return std::fflush(stdout) == 0 ? 0 : exit_status(ErrorCode::kBadInput);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    complain(std::string(error.what()) + "; see embedforge -h");
+    return kUsageStatus;
+  } catch (const Error& error) {
+    complain(error.what());
+    return exit_status(error.code());
+  } catch (const std::bad_alloc&) {
+    complain("out of memory");
+  } catch (const std::exception& error) {
+    complain(std::string("bug: ") + error.what());
+  }
+  return kBugStatus;
+}
+
+}  // namespace
+}  // namespace embedforge::app
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, embedforge::app::stop_on_signal);
+  std::signal(SIGTERM, embedforge::app::stop_on_signal);
+  std::signal(SIGPIPE, SIG_IGN);
+  return embedforge::app::run(argc, argv);
+}
