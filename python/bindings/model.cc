@@ -1,0 +1,55 @@
+#include "embedforge/model.h"
+
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include "config/model_config.h"
+#include "hub/hub.h"
+
+namespace embedforge::python {
+namespace {
+
+namespace nb = nanobind;
+using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a needs it
+
+using Files = std::vector<std::pair<std::string, uint64_t>>;
+
+/// The model's path, the checkpoint's bytes, and each written file with its bytes.
+std::tuple<std::string, uint64_t, Files> convert_model(const std::string& model,
+                                                       const std::string& out, int opset,
+                                                       bool with_pooling) {
+  const nb::gil_scoped_release unlocked;
+  const ConvertResult result = convert(model, out, {opset, with_pooling});
+  Files files;
+  for (const WrittenFile& file : result.files) files.emplace_back(file.path.string(), file.bytes);
+  return {result.model.string(), result.checkpoint_bytes, std::move(files)};
+}
+
+std::map<std::string, std::string> prompts(const std::string& model) {
+  return read_model_config(resolve_model(model).folder).prompts;
+}
+
+std::string tokenizer_folder(const std::string& model) {
+  return read_model_config(resolve_model(model).folder).transformer.string();
+}
+
+}  // namespace
+
+void register_model(nb::module_& module) {
+  module.def("convert", convert_model, "model"_a, "out"_a, "opset"_a, "with_pooling"_a);
+  module.def("prompts", prompts, "model"_a);
+  module.def("tokenizer_folder", tokenizer_folder, "model"_a);
+}
+
+}  // namespace embedforge::python

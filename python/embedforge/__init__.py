@@ -1,0 +1,25 @@
+"""Text embeddings on a CPU: convert a checkpoint to ONNX, and turn texts into vectors."""
+
+from embedforge._core import __version__
+from embedforge.embedder import Embedder, similarity
+from embedforge.errors import (
+    BadInputError,
+    EmbedforgeError,
+    NotSupportedError,
+    RemoteError,
+    UsageError,
+)
+from embedforge.model import ConvertResult, convert
+
+__all__ = [
+    "BadInputError",
+    "ConvertResult",
+    "Embedder",
+    "EmbedforgeError",
+    "NotSupportedError",
+    "RemoteError",
+    "UsageError",
+    "__version__",
+    "convert",
+    "similarity",
+]
