@@ -153,7 +153,7 @@ class Embedder:
         return self.encode(texts, **options)
 
     @overload
-    def tokenize(self, texts: str) -> dict[str, list[Any]]: ...
+    def tokenize(self, texts: str) -> dict[str, list[Any]]: ...  # type: ignore[overload-overlap]
     @overload
     def tokenize(self, texts: Iterable[str]) -> list[dict[str, list[Any]]]: ...
     def tokenize(
@@ -180,7 +180,9 @@ def similarity(a: npt.ArrayLike, b: npt.ArrayLike) -> Vectors:
     """Cosine of each row of `a` to each row of `b`: (n, m). A single vector counts as one row."""
     left, right = (np.atleast_2d(np.asarray(x, dtype=np.float32)) for x in (a, b))
     if left.shape[1] != right.shape[1]:
-        raise UsageError(f"vectors of {left.shape[1]} and {right.shape[1]} values can't be compared")
+        raise UsageError(
+            f"vectors of {left.shape[1]} and {right.shape[1]} values can't be compared"
+        )
     norms = [np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (left, right)]
     result: Vectors = (left / norms[0]) @ (right / norms[1]).T
     return result
