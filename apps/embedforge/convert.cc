@@ -33,7 +33,7 @@ void add_convert(CLI::App& app) {
   const auto flags = std::make_shared<ConvertFlags>();
   CLI::App* command =
       app.add_subcommand("convert", "Make an ONNX model folder from a Hugging Face checkpoint");
-  command->add_option("MODEL", flags->model, "hub id in the cache, or a folder with config.json and weights")
+  command->add_option("MODEL", flags->model, "hub id in the cache, or a folder with config.json and weights")->type_name("")
       ->required();
   command->add_option("-o,--output", flags->out, "folder to write")->required();
   command->add_option("--opset", flags->options.opset, "17 to 20")->capture_default_str();

@@ -59,7 +59,7 @@ void add_encode(CLI::App& app) {
   const auto flags = std::make_shared<EncodeFlags>();
   CLI::App* command = app.add_subcommand("encode", "Turn texts into embeddings");
   add_model_flags(*command, flags->model);
-  command->add_option("TEXT", flags->texts, "texts; without any, lines of --input or standard input");
+  command->add_option("TEXT", flags->texts, "texts; without any, lines of --input or standard input")->type_name("");
   command->add_option("--input", flags->input, "a file with a text a line, or - for standard input");
   command->add_option("--output", flags->output, "FILE.npy, FILE.jsonl, or - for JSON lines on stdout")
       ->capture_default_str();

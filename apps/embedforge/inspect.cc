@@ -178,7 +178,7 @@ void add_inspect(CLI::App& app) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* command = app.add_subcommand(
       "inspect", "Show a model's inputs, outputs, opset, sizes, operators and what the engine does with it");
-  command->add_option("FILE|DIR", flags->target, "an .onnx file, or a folder or hub id with some")
+  command->add_option("FILE|DIR", flags->target, "an .onnx file, or a folder or hub id with some")->type_name("")
       ->required();
   command->add_flag("--json", flags->json, "as JSON; an array when there are several files");
   command->footer("Example:\n  embedforge inspect minilm/onnx/model.onnx --json");

@@ -30,7 +30,7 @@ void check_supported(const ModelFlags& flags) {
 }  // namespace
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
-  command.add_option("MODEL", flags.model, "hub id in the cache, a folder, or an .onnx file")
+  command.add_option("MODEL", flags.model, "hub id in the cache, a folder, or an .onnx file")->type_name("")
       ->required();
   command.add_option("--file", flags.file, "the .onnx file within the folder (default: onnx/model.onnx)");
   command.add_option("--tokenizer", flags.tokenizer, "folder with tokenizer.json (default: the model's)");

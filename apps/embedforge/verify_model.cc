@@ -30,7 +30,7 @@ constexpr std::array<std::string_view, 5> kTexts = {
     "The committee met on Tuesday, read the minutes aloud, argued for an hour about the roof, and "
     "adjourned without a decision; the secretary was asked to obtain three further estimates."};
 
-// Embeddings before normalization are of order 1; float32 sums of some hundred terms keep 1e-5 of that.
+// Values are of order 1 before normalization and less after; float32 sums of some hundred terms keep 1e-5 of that.
 constexpr double kTolerance = 1e-4;
 
 /// Mean or first token of the reference's rows, by the first pooling mode.
@@ -41,6 +41,12 @@ std::vector<double> pooled(const std::vector<double>& hidden, size_t width, Pool
     for (size_t j = 0; j < width; ++j) sum[j] += hidden[t * width + j] / static_cast<double>(tokens);
   }
   return sum;
+}
+
+void scale_to_unit_length(std::vector<double>& values) {
+  double squares = 0;
+  for (const double value : values) squares += value * value;
+  for (double& value : values) value /= std::max(std::sqrt(squares), 1e-12);
 }
 
 }  // namespace
@@ -55,14 +61,15 @@ void verify_model(const std::string& checkpoint, const std::filesystem::path& wr
       config.pooling.front() == PoolingMode::kCls ? PoolingMode::kCls : PoolingMode::kMean;
   const Embedder embedder = Embedder::load(
       written.string(), {.pooling = mode == PoolingMode::kCls ? Pooling::kCls : Pooling::kMean});
-  const Matrix vectors = embedder.encode(kTexts, {.normalize = false});
+  const Matrix vectors = embedder.encode(kTexts, {.normalize = config.normalize});
 
   double largest = 0;
   for (size_t i = 0; i < kTexts.size(); ++i) {
     std::vector<int32_t> ids;
     tokenizer.append_ids(kTexts[i], {.max_length = static_cast<size_t>(config.max_length)}, ids);
-    const std::vector<double> expected =
+    std::vector<double> expected =
         pooled(bert_reference(bert, weights, ids), static_cast<size_t>(bert.hidden_size), mode);
+    if (config.normalize) scale_to_unit_length(expected);
     for (size_t j = 0; j < expected.size(); ++j) {
       largest = std::max(largest, std::abs(expected[j] - static_cast<double>(vectors.row(i)[j])));
     }
