@@ -3,15 +3,13 @@
 // Prepared rows: blocks of 16 rows, [plane][ceil(k / 32)] tiles. Packed weights: panels of 32 columns, [ceil(k / 32)][plane][2] tiles,
 // each tile [16 pairs of k][16 columns][2].
 // Cost of 32 x 32 x 32 multiply-adds: 4 tdpbf16ps (64 cycles) with 4 tile loads; two planes: 12 with 10.
-#include "kernels/amx/tiles.h"
+#include "kernels/amx/pipeline.h"
 #include "kernels/amx/units.h"
-#include "kernels/simd/finish.h"
 
 namespace embedforge::kernels {
 namespace {
 
 constexpr int kColumns = 32;
-constexpr int kRows = 32;
 
 constexpr size_t depth_steps(int k) { return (static_cast<size_t>(k) + kDepth - 1) / kDepth; }
 
@@ -81,80 +79,80 @@ void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noe
   }
 }
 
-/// sums [kBlocks * 16][32] = rows times panel; the accumulators are tiles 0-3, the operands tiles 4-7.
-template <int kPlanes, int kBlocks>
-inline void multiply(const std::byte* a, size_t a_block, const std::byte* panel, int steps, float* sums) {
-  const size_t plane = static_cast<size_t>(steps) * kTileBytes;
-  const std::byte* a1 = a + a_block;
-  _tile_zero(0);
-  _tile_zero(1);
-  if constexpr (kBlocks == 2) {
-    _tile_zero(2);
-    _tile_zero(3);
+/// The accumulators are tiles 0-3, the operands tiles 4-7.
+template <int kPlanes>
+struct Product {
+  size_t a_block;  // bytes between blocks of 16 rows
+
+  /// sums [kBlocks * 16][32] = rows times panel.
+  template <int kBlocks>
+  void multiply(const PendingBlock& block, int steps, float* sums) const {
+    const size_t plane = static_cast<size_t>(steps) * kTileBytes;
+    const std::byte* a = block.a;
+    const std::byte* panel = block.panel;
+    _tile_zero(0);
+    _tile_zero(1);
+    if constexpr (kBlocks == 2) {
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+    for (int s = 0; s < steps; ++s) {
+      load_columns(panel);
+      rows_times_columns<kBlocks>(a);
+      if constexpr (kPlanes == 2) {
+        rows_times_columns<kBlocks>(a + plane);
+        load_columns(panel + 2 * kTileBytes);
+        rows_times_columns<kBlocks>(a);
+      }
+      a += kTileBytes;
+      panel += kPlanes * 2 * kTileBytes;
+    }
+    constexpr int kStride = kBlockColumns * sizeof(float);
+    _tile_stored(0, sums, kStride);
+    _tile_stored(1, sums + 16, kStride);
+    if constexpr (kBlocks == 2) {
+      _tile_stored(2, sums + 16 * kBlockColumns, kStride);
+      _tile_stored(3, sums + 16 * kBlockColumns + 16, kStride);
+    }
   }
-  for (int s = 0; s < steps; ++s) {
-    _tile_loadd(4, a, 64);
+
+ private:
+  static void load_columns(const std::byte* panel) {
     _tile_loadd(6, panel, 64);
     _tile_loadd(7, panel + kTileBytes, 64);
+  }
+  template <int kBlocks>
+  void rows_times_columns(const std::byte* a) const {
+    _tile_loadd(4, a, 64);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     if constexpr (kBlocks == 2) {
-      _tile_loadd(5, a1, 64);
+      _tile_loadd(5, a + a_block, 64);
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
     }
-    if constexpr (kPlanes == 2) {
-      _tile_loadd(4, a + plane, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      if constexpr (kBlocks == 2) {
-        _tile_loadd(5, a1 + plane, 64);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-      }
-      _tile_loadd(4, a, 64);
-      _tile_loadd(6, panel + 2 * kTileBytes, 64);
-      _tile_loadd(7, panel + 3 * kTileBytes, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      if constexpr (kBlocks == 2) {
-        _tile_loadd(5, a1, 64);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-      }
-    }
-    a += kTileBytes;
-    a1 += kTileBytes;
-    panel += kPlanes * 2 * kTileBytes;
   }
-  constexpr int kStride = kColumns * sizeof(float);
-  _tile_stored(0, sums, kStride);
-  _tile_stored(1, sums + 16, kStride);
-  if constexpr (kBlocks == 2) {
-    _tile_stored(2, sums + 16 * kColumns, kStride);
-    _tile_stored(3, sums + 16 * kColumns + 16, kStride);
-  }
+};
+
+template <int kPlanes, Act kAct>
+void run_as(const LinearArgs& args) {
+  const Product<kPlanes> product{args.a_stride};
+  run_pipelined(args, static_cast<int>(depth_steps(args.k)), panel_bytes<kPlanes>(args.k), product,
+                [&](const PendingBlock& b) {
+                  F bias_low;
+                  F bias_high;
+                  load_bias(args, b.column, b.columns, bias_low, bias_high);
+                  const auto* sums = static_cast<const float*>(b.sums);
+                  write_block<kAct, kPlanes == 1>(args, b.row, b.column, b.rows, b.columns, [&](int r, F& low, F& high) {
+                    low = Simd::add(Simd::load(sums + r * kBlockColumns), bias_low);
+                    high = Simd::add(Simd::load(sums + r * kBlockColumns + 16), bias_high);
+                  });
+                });
 }
 
 template <int kPlanes>
 void run(const LinearArgs& args) noexcept {
-  alignas(64) float sums[kRows * kColumns];
-  const auto steps = static_cast<int>(depth_steps(args.k));
-  for (int column = args.column_begin; column < args.column_end; column += kColumns) {
-    const std::byte* panel = args.weight + static_cast<size_t>(column / kColumns) * panel_bytes<kPlanes>(args.k);
-    const int columns = args.column_end - column < kColumns ? args.column_end - column : kColumns;
-    for (int row = 0; row < args.rows; row += kRows) {
-      const int rows = args.rows - row < kRows ? args.rows - row : kRows;
-      const std::byte* a = args.a + static_cast<size_t>(row / kTileRows) * args.a_stride;
-      if (rows > kTileRows) {
-        multiply<kPlanes, 2>(a, args.a_stride, panel, steps, sums);
-      } else {
-        multiply<kPlanes, 1>(a, args.a_stride, panel, steps, sums);
-      }
-      finish<kPlanes == 1>(args, {row, rows, column, columns},
-                           [&](int r, int c) { return Simd::load(sums + r * kColumns + c); });
-    }
-  }
+  with_act(args.act, [&](auto act) { run_as<kPlanes, decltype(act)::value>(args); });
 }
 
 template <int kPlanes>

@@ -39,20 +39,7 @@ inline void finish_as(const LinearArgs& args, const Block& b, Value value) {
 
 template <bool kShort, typename Value>
 inline void finish(const LinearArgs& args, const Block& b, Value value) {
-  switch (args.act) {
-    case Act::kNone:
-      return finish_as<kShort, Act::kNone>(args, b, value);
-    case Act::kGelu:
-      return finish_as<kShort, Act::kGelu>(args, b, value);
-    case Act::kGeluTanh:
-      return finish_as<kShort, Act::kGeluTanh>(args, b, value);
-    case Act::kRelu:
-      return finish_as<kShort, Act::kRelu>(args, b, value);
-    case Act::kSilu:
-      return finish_as<kShort, Act::kSilu>(args, b, value);
-    case Act::kTanh:
-      return finish_as<kShort, Act::kTanh>(args, b, value);
-  }
+  with_act(args.act, [&](auto act) { finish_as<kShort, decltype(act)::value>(args, b, value); });
 }
 
 }  // namespace

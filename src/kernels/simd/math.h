@@ -75,6 +75,30 @@ inline F tanh(F x) {
   return Simd::fma(sigmoid(Simd::add(x, x)), Simd::set1(2.0F), Simd::set1(-1.0F));
 }
 
+template <Act kAct>
+struct ActConstant {
+  static constexpr Act value = kAct;
+};
+
+/// Calls f with an ActConstant, so that the loop inside is compiled once for each activation.
+template <typename Function>
+inline void with_act(Act act, Function f) {
+  switch (act) {
+    case Act::kNone:
+      return f(ActConstant<Act::kNone>());
+    case Act::kGelu:
+      return f(ActConstant<Act::kGelu>());
+    case Act::kGeluTanh:
+      return f(ActConstant<Act::kGeluTanh>());
+    case Act::kRelu:
+      return f(ActConstant<Act::kRelu>());
+    case Act::kSilu:
+      return f(ActConstant<Act::kSilu>());
+    case Act::kTanh:
+      return f(ActConstant<Act::kTanh>());
+  }
+}
+
 /// `kShort`: the result is rounded to 8 bits or bfloat16 next.
 template <bool kShort>
 inline F activate(Act act, F x) {

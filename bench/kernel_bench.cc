@@ -1,0 +1,113 @@
+// Speed of each linear kernel and of attention, one thread, as multiply-adds a second.
+//
+//   kernel_bench --benchmark_filter=amx/int8
+#include <benchmark/benchmark.h>
+
+#include "engine/aligned.h"
+#include "kernels/table_fixture.h"
+
+namespace embedforge::kernels {
+namespace {
+
+void run_linear(benchmark::State& state, const KernelTable& table, const LinearKernel& kernel, Act act) {
+  const auto rows = static_cast<int>(state.range(0));
+  const auto k = static_cast<int>(state.range(1));
+  const auto n = static_cast<int>(state.range(2));
+  if (table.enter != nullptr) table.enter();
+  const auto x = random_floats(static_cast<size_t>(rows) * k, 1);
+  const auto w = random_floats(static_cast<size_t>(k) * n, 2);
+  const auto bias = random_floats(static_cast<size_t>(n), 3);
+  std::vector<int8_t> q(w.size());
+  for (size_t i = 0; i < q.size(); ++i) q[i] = static_cast<int8_t>(static_cast<int>(w[i] * 20) % 64);
+  const std::vector<float> scales(static_cast<size_t>(n), 0.01F);
+  const bool bytes = &kernel == &table.i8;
+  WeightView view{.k = k, .n = n, .stride_k = n, .stride_n = 1};
+  if (bytes) {
+    view.q = q.data();
+    view.scales = scales.data();
+  } else {
+    view.values = w.data();
+  }
+  AlignedBuffer weight(kernel.weight_bytes(k, n));
+  kernel.pack(view, weight.data());
+  std::vector<float> out(static_cast<size_t>(rows) * n);
+  LinearArgs args{.weight = weight.data(), .rows = rows, .k = k, .column_end = n, .bias = bias.data(), .act = act, .out = out.data(), .out_stride = static_cast<size_t>(n)};
+  AlignedBuffer a;
+  if (kernel.prepare != nullptr) {
+    a.reserve(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) * kernel.block_bytes(k));
+    kernel.prepare(x.data(), static_cast<size_t>(k), rows, k, a.data());
+    args.a = a.data();
+    args.a_stride = kernel.block_bytes(k);
+  } else {
+    args.a = reinterpret_cast<const std::byte*>(x.data());
+    args.a_stride = static_cast<size_t>(k) * sizeof(float);
+  }
+  for (auto _ : state) {
+    kernel.run(args);
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  const double work = static_cast<double>(state.iterations()) * rows * k * n / 1e9;
+  state.counters["GMAC/s"] = benchmark::Counter(work, benchmark::Counter::kIsRate);
+}
+
+void run_prepare(benchmark::State& state, const KernelTable& table, const LinearKernel& kernel) {
+  if (table.enter != nullptr) table.enter();
+  const int rows = 64;
+  const int k = 384;
+  const auto x = random_floats(static_cast<size_t>(rows) * k, 1);
+  AlignedBuffer a(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) * kernel.block_bytes(k));
+  for (auto _ : state) {
+    kernel.prepare(x.data(), static_cast<size_t>(k), rows, k, a.data());
+    benchmark::ClobberMemory();
+  }
+  state.counters["ns/vector of 16"] = benchmark::Counter(static_cast<double>(state.iterations()) * rows * k / 16 / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+void run_attention(benchmark::State& state, const KernelTable& table, bool bf16) {
+  if (table.enter != nullptr) table.enter();
+  const auto length = static_cast<int>(state.range(0));
+  const size_t stride = 1152;
+  const auto x = random_floats(static_cast<size_t>(length) * stride, 1);
+  std::vector<float> out(static_cast<size_t>(length) * 384);
+  AlignedBuffer space(table.attention_workspace(length, 32));
+  for (auto _ : state) {
+    for (int head = 0; head < 12; ++head) {
+      const AttentionArgs args{.q = x.data() + head * 32, .k = x.data() + 384 + head * 32, .v = x.data() + 768 + head * 32, .q_stride = stride, .kv_stride = stride,
+                               .length = length, .head_size = 32, .end = length, .scale = 0.17F, .workspace = space.data(), .out = out.data() + head * 32, .out_stride = 384};
+      (bf16 ? table.attention_bf16 : table.attention)(args);
+    }
+    benchmark::ClobberMemory();
+  }
+  state.counters["us/token"] = benchmark::Counter(static_cast<double>(state.iterations()) * length / 1e6, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+const bool registered = [] {
+  for (const std::string& name : table_names()) {
+    if (name == "reference" || !why_unsupported(name).empty()) continue;
+    const KernelTable& t = table(name);
+    const std::vector<std::pair<std::string, const LinearKernel*>> kernels = {{"float32", &t.f32}, {"bf16", &t.bf16}, {"int8", &t.i8}};
+    for (const auto& [tier, kernel] : kernels) {
+      if (kernel->run == nullptr) continue;
+      for (const auto& [act_name, act] : {std::pair{"", Act::kNone}, std::pair{"/gelu", Act::kGelu}}) {
+        benchmark::RegisterBenchmark((name + "/" + tier + "/linear" + act_name).c_str(), [&t, kernel = kernel, act = act](benchmark::State& s) { run_linear(s, t, *kernel, act); })
+            ->Args({64, 384, 384})
+            ->Args({32, 384, 32})
+            ->Args({32, 384, 384})
+            ->Args({256, 384, 384})
+            ->Args({64, 768, 384});
+      }
+      if (kernel->prepare != nullptr) {
+        benchmark::RegisterBenchmark((name + "/" + tier + "/prepare").c_str(), [&t, kernel = kernel](benchmark::State& s) { run_prepare(s, t, *kernel); });
+      }
+    }
+    benchmark::RegisterBenchmark((name + "/attention").c_str(), [&t](benchmark::State& s) { run_attention(s, t, false); })->Arg(12)->Arg(128)->Arg(256);
+    if (t.attention_bf16 != nullptr) {
+      benchmark::RegisterBenchmark((name + "/attention_bf16").c_str(), [&t](benchmark::State& s) { run_attention(s, t, true); })->Arg(12)->Arg(128)->Arg(256);
+    }
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace embedforge::kernels
