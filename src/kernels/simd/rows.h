@@ -28,30 +28,58 @@ inline void store_some(float* p, F v, int n) {
   }
 }
 
+/// Four partial results, so that a row's sum doesn't wait for one addition after another.
+struct Partial {
+  F part[4];
+
+  explicit Partial(F start) : part{start, start, start, start} {}
+  F sum() const { return Simd::add(Simd::add(part[0], part[1]), Simd::add(part[2], part[3])); }
+  F smallest() const { return Simd::min(Simd::min(part[0], part[1]), Simd::min(part[2], part[3])); }
+  F largest() const { return Simd::max(Simd::max(part[0], part[1]), Simd::max(part[2], part[3])); }
+};
+
+/// Calls f(i, n, which) as each_vector does, with `which` running 0..3 in a way that the compiler can unroll.
+template <typename Function>
+inline void each_vector_in_four(int width, Function f) {
+  int i = 0;
+  for (; i + 4 * Simd::kWidth <= width; i += 4 * Simd::kWidth) {
+    f(i, Simd::kWidth, 0);
+    f(i + Simd::kWidth, Simd::kWidth, 1);
+    f(i + 2 * Simd::kWidth, Simd::kWidth, 2);
+    f(i + 3 * Simd::kWidth, Simd::kWidth, 3);
+  }
+  each_vector(width - i, [&](int j, int n) { f(i + j, n, 0); });
+}
+
 inline void norm_rows(const NormArgs& a) noexcept {
   const float inverse = 1.0F / static_cast<float>(a.width);
   for (int r = 0; r < a.rows; ++r) {
     const float* x = a.x + static_cast<size_t>(r) * a.x_stride;
     const float* add = a.add == nullptr ? nullptr : a.add + static_cast<size_t>(r) * a.add_stride;
     float* out = a.out + static_cast<size_t>(r) * a.out_stride;
-    F total = Simd::zero();
-    each_vector(a.width, [&](int i, int n) {
-      F v = load_some(x + i, n);
-      if (add != nullptr) v = Simd::add(v, load_some(add + i, n));
-      total = Simd::add(total, v);
-      store_some(out + i, v, n);
+    Partial total(Simd::zero());
+    if (add != nullptr) {
+      each_vector_in_four(a.width, [&](int i, int n, int which) {
+        const F v = Simd::add(load_some(x + i, n), load_some(add + i, n));
+        total.part[which] = Simd::add(total.part[which], v);
+        store_some(out + i, v, n);
+      });
+      x = out;
+    } else if (!a.rms) {
+      each_vector_in_four(a.width, [&](int i, int n, int which) {
+        total.part[which] = Simd::add(total.part[which], load_some(x + i, n));
+      });
+    }
+    const F mean = Simd::set1(a.rms ? 0.0F : Simd::sum(total.sum()) * inverse);
+    Partial squares(Simd::zero());
+    each_vector_in_four(a.width, [&](int i, int n, int which) {
+      const F d = Simd::keep_first(Simd::sub(load_some(x + i, n), mean), n, Simd::zero());
+      squares.part[which] = Simd::fma(d, d, squares.part[which]);
     });
-    const float mean = a.rms ? 0.0F : Simd::sum(total) * inverse;
-    const F m = Simd::set1(mean);
-    F squares = Simd::zero();
-    each_vector(a.width, [&](int i, int n) {
-      const F d = Simd::keep_first(Simd::sub(load_some(out + i, n), m), n, Simd::zero());
-      squares = Simd::fma(d, d, squares);
-    });
-    const float variance = Simd::sum(squares) * inverse;
+    const float variance = Simd::sum(squares.sum()) * inverse;
     const F scale = Simd::set1(1.0F / std::sqrt(variance + a.epsilon));
     each_vector(a.width, [&](int i, int n) {
-      const F d = Simd::mul(Simd::sub(load_some(out + i, n), m), scale);
+      const F d = Simd::mul(Simd::sub(load_some(x + i, n), mean), scale);
       const F beta = a.beta == nullptr ? Simd::zero() : load_some(a.beta + i, n);
       store_some(out + i, Simd::fma(d, load_some(a.gamma + i, n), beta), n);
     });
@@ -85,15 +113,15 @@ struct RowScale {
 
 /// The range of a row in 255 steps; a constant row has scale 0.
 inline RowScale row_scale(const float* x, int k) {
-  F low = Simd::set1(x[0]);
-  F high = low;
-  each_vector(k, [&](int i, int n) {
-    const F v = Simd::keep_first(load_some(x + i, n), n, low);
-    low = Simd::min(low, v);
-    high = Simd::max(high, Simd::keep_first(v, n, high));
+  Partial low(Simd::set1(x[0]));
+  Partial high(Simd::set1(x[0]));
+  each_vector_in_four(k, [&](int i, int n, int which) {
+    const F v = Simd::keep_first(load_some(x + i, n), n, low.part[0]);
+    low.part[which] = Simd::min(low.part[which], v);
+    high.part[which] = Simd::max(high.part[which], v);
   });
-  const float smallest = Simd::smallest(low);
-  return {(Simd::largest(high) - smallest) / 255.0F, smallest};
+  const float smallest = Simd::smallest(low.smallest());
+  return {(Simd::largest(high.largest()) - smallest) / 255.0F, smallest};
 }
 
 /// q = round((x - offset) / scale), written to q[0, k). Writes whole vectors: q has room up to a multiple of the width.
