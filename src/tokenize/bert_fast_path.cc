@@ -111,20 +111,7 @@ void BertFastPath::append_word(std::string& word, size_t length, Scratch& scratc
     for (const Token& token : scratch.tokens) ids.push_back(token.id);
   };
   if (length > WordCache::kMaxWord) return tokenize();
-  const WordCache::Key key = WordCache::make_key(word.data(), length);
-  WordCache::Entry& entry = scratch.cache.slot(key);
-  if (WordCache::holds(entry, key, length)) {
-    ids.insert(ids.end(), entry.ids, entry.ids + entry.count);
-    return;
-  }
-  const size_t before = ids.size();
-  tokenize();
-  const size_t count = ids.size() - before;
-  if (count > WordCache::kMaxIds) return;
-  entry.key = key;
-  entry.length = static_cast<uint8_t>(length);
-  entry.count = static_cast<uint8_t>(count);
-  std::copy_n(ids.begin() + static_cast<std::ptrdiff_t>(before), count, entry.ids);
+  scratch.cache.append(WordCache::make_key(word.data(), length), length, ids, tokenize);
 }
 
 bool BertFastPath::append(std::string_view text, size_t limit, Scratch& scratch,

@@ -8,15 +8,18 @@
 #include <vector>
 
 #include "tokenize/added_tokens.h"
+#include "tokenize/bpe.h"
 #include "tokenize/decoders.h"
 #include "tokenize/normalizers.h"
 #include "tokenize/post_processors.h"
 #include "tokenize/pre_tokenizers.h"
+#include "tokenize/unigram.h"
+#include "tokenize/word_level.h"
 #include "tokenize/wordpiece.h"
 
 namespace embedforge {
 
-using Model = std::variant<WordPiece>;
+using Model = std::variant<WordPiece, Bpe, Unigram, WordLevel>;
 
 struct TokenizerParts {
   std::vector<Normalizer> normalizers;

@@ -5,6 +5,7 @@ library gives the same ids. Run: pip install tokenizers==0.23.3 && python make_u
 """
 
 import textwrap
+import unicodedata
 
 import tokenizers
 from tokenizers import Regex, normalizers, pre_tokenizers
@@ -52,6 +53,33 @@ def lowercase():
     return [(a, b, s or 1, d) for a, b, s, d in runs]
 
 
+SUBSTITUTES = {  # by general category: a character of three bytes and one of four in UTF-8, both older than Unicode 14
+    "Lu": (0x1E00, 0x10400), "Ll": (0x1E01, 0x10428), "Lo": (0x0E01, 0x10300), "Lm": (0x10FC, 0x16B40),
+    "Nd": (0x0E50, 0x104A0), "Nl": (0x2160, 0x10140), "No": (0x2070, 0x10107), "Mn": (0x0E31, 0x10A01),
+    "Mc": (0x0903, 0x11000), "P": (0x0E4F, 0x10100), "S": (0x0E3F, 0x10137),
+}
+
+
+def recent():
+    """Runs {first, last, substitute} of what Split's expressions know and Unicode 14 does not."""
+    assert unicodedata.unidata_version == "14.0.0", "run with Python 3.11"
+    tests, out = {name: removes(r"\p{%s}" % name) for name in SUBSTITUTES}, []
+    for c in CODE_POINTS:
+        if c == 0x180E:  # white space to PCRE2, a format character to Unicode since 6.3
+            out.append([c, c, 0x200B])
+        if unicodedata.category(chr(c)) != "Cn":
+            continue
+        for name, test in tests.items():
+            if test(chr(c)):
+                substitute = SUBSTITUTES[name][c >= 0x10000]
+                if out and out[-1][1] == c - 1 and out[-1][2] == substitute:
+                    out[-1][1] = c
+                else:
+                    out.append([c, c, substitute])
+                break
+    return out
+
+
 def main():
     clean, strip = bert(clean_text=True), bert(strip_accents=True)
     punctuation = pre_tokenizers.Punctuation()
@@ -93,6 +121,9 @@ def main():
     runs = table("0x%X,0x%X,%d,%d" % r for r in lowercase())
     data.append(f"// One-to-one lowercase; U+0130 alone maps to two.\nconstexpr CaseRun kLowercaseData[] = {{\n{runs}}};")
     spans.append("const std::span<const CaseRun> kLowercase(kLowercaseData);")
+    runs = table("0x%X,0x%X,0x%X" % tuple(r) for r in recent())
+    data.append(f"// Younger than Unicode 14, with an older character of the same category and length.\nconstexpr SubstituteRun kRecentData[] = {{\n{runs}}};")
+    spans.append("const std::span<const SubstituteRun> kRecent(kRecentData);")
     print("\n\n".join(data) + "\n\n}  // namespace\n\n" + "\n".join(spans) + "\n\n}  // namespace embedforge")
     many = [c for c in CODE_POINTS if len(normalizers.Lowercase().normalize_str(chr(c))) != 1]
     assert many == [0x130], many

@@ -34,29 +34,55 @@ Rewriter::Rewriter(const Pieces& in, Pieces& out) : in_(in), out_(out) {
 }
 
 void Rewriter::copy(const Piece& piece) {
-  const auto start = static_cast<uint32_t>(out_.text.size());
-  out_.text.append(in_.view(piece));
-  if (in_.aligned) {
-    out_.origin.insert(out_.origin.end(), in_.origin.begin() + piece.begin,
-                       in_.origin.begin() + piece.end);
-  }
-  out_.pieces.push_back({start, start + (piece.end - piece.begin), piece.base, piece.token});
+  keep(piece);
+  out_.pieces.push_back({start_, static_cast<uint32_t>(out_.text.size()), piece.base, piece.token});
 }
 
-void Rewriter::begin(const Piece& piece, size_t removed) {
+void Rewriter::keep(const Piece& piece) {
+  start(piece);
+  copy_to(piece.end);
+}
+
+void Rewriter::start(const Piece& piece) {
   piece_ = piece;
   start_ = static_cast<uint32_t>(out_.text.size());
   cursor_ = piece.begin;
+}
+
+void Rewriter::begin(const Piece& piece, size_t removed) {
+  start(piece);
   if (in_.aligned) {
-    // Bytes at the start that stand for no input are outside of what the package rewrites: they
-    // stay as they are.
-    while (cursor_ < piece.end && in_.origin[cursor_].begin == in_.origin[cursor_].end) {
-      out_.text.push_back(in_.text[cursor_]);
-      out_.origin.push_back(in_.origin[cursor_]);
-      ++cursor_;
-    }
+    uint32_t first = cursor_;
+    while (first < piece.end && in_.origin[first].begin == in_.origin[first].end) ++first;
+    copy_to(first);
   }
   skip(removed);
+}
+
+void Rewriter::copy_to(uint32_t position) {
+  out_.text.append(in_.text, cursor_, position - cursor_);
+  if (in_.aligned) {
+    out_.origin.insert(out_.origin.end(), in_.origin.begin() + cursor_,
+                       in_.origin.begin() + position);
+  }
+  cursor_ = position;
+}
+
+void Rewriter::insert(std::string_view text) {
+  const char* p = text.data();
+  while (p < text.data() + text.size()) put(decode_utf8(p), 1);
+}
+
+void Rewriter::prepend(const Piece& piece, std::string_view prefix) {
+  start(piece);
+  const char* p = prefix.data();
+  const char* const end = p + prefix.size();
+  if (p < end) put(decode_utf8(p), 0);
+  while (p < end) put(decode_utf8(p), 1);
+  const char* first = in_.text.data() + piece.begin;
+  put(decode_utf8(first), 1);
+  cursor_ = piece.begin + utf8_length(static_cast<uint8_t>(in_.text[piece.begin]));
+  copy_to(piece.end);
 }
 
 void Rewriter::skip(size_t characters) {

@@ -52,13 +52,26 @@ class Rewriter {
  public:
   Rewriter(const Pieces& in, Pieces& out);
 
-  /// Copies a piece as it is.
+  /// Copies a piece as it is, and ends it.
   void copy(const Piece& piece);
-  /// Starts on a piece, after its first `removed` characters.
+
+  /// Takes over a piece unchanged.
+  void keep(const Piece& piece);
+  /// Starts on a piece, after its first `removed` characters. Bytes at its start that stand for no
+  /// input (put there by a replaced empty match) are outside of what the package rewrites: they
+  /// stay, and what is put comes behind them.
   void begin(const Piece& piece, size_t removed = 0);
   /// change 0: replaces the next old character; -n: the same, and n more old ones go; above 0:
   /// inserts.
   void put(char32_t c, int64_t change);
+  /// Starts on a piece from its first byte.
+  void start(const Piece& piece);
+  /// Copies old bytes up to `position`, or leaves them out.
+  void copy_to(uint32_t position);
+  void drop_to(uint32_t position) { cursor_ = position; }
+  void insert(std::string_view text);
+  /// The piece (not empty) with `prefix` before it; the prefix counts to the first character.
+  void prepend(const Piece& piece, std::string_view prefix);
   /// Ends the piece. An empty one is kept when `keep_empty`.
   void end(bool keep_empty = false);
 

@@ -71,6 +71,8 @@ void filter_characters(const Pieces& in, const Piece& piece, Rewriter& out, F&& 
 void decompose_piece(const Pieces& in, const Piece& piece, Rewriter& out, bool compatible);
 /// NFC or NFKC.
 void compose_piece(const Pieces& in, const Piece& piece, Rewriter& out, bool compatible);
+/// Whether NFC, NFKC, NFD or NFKD surely leaves the piece as it is; false when in doubt.
+bool is_normalized(const Pieces& in, const Piece& piece, bool compatible, bool compose);
 void lowercase_piece(const Pieces& in, const Piece& piece, Rewriter& out);
 
 void normalize_bert(const BertNormalizer& options, Pieces& pieces, Pieces& scratch);

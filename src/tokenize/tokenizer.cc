@@ -44,11 +44,13 @@ class CodePointOffsets {
   }
 
   std::pair<uint32_t, uint32_t> operator()(uint32_t begin, uint32_t end) const {
-    if (index_.empty() || begin >= size_) return {begin, end};
-    return {index_[begin], end < size_ ? index_[end] : index_[end - 1] + 1};
+    if (begin >= size_) return {begin, end};
+    return {at(begin), end < size_ ? at(end) : end == size_ ? at(end - 1) + 1 : at(begin) + 2};
   }
 
  private:
+  uint32_t at(uint32_t byte) const { return index_.empty() ? byte : index_[byte]; }
+
   std::vector<uint32_t> index_;
   uint32_t size_;
 };
@@ -71,15 +73,17 @@ struct Tokenizer::Impl {
                       std::vector<int32_t>& ids) const;
   void append_pieces(std::string_view text, size_t limit, Scratch& scratch,
                      std::vector<int32_t>& ids) const;
+  void append_piece(std::string_view piece, Scratch& scratch, std::vector<int32_t>& ids) const;
   std::optional<Affixes> find_affixes(bool add_special_tokens) const;
-  const std::string* token_text(int32_t id) const;
 
   TokenizerParts parts;
   AddedTokenMatcher raw_matcher;         // looked for in the text as given
   AddedTokenMatcher normalized_matcher;  // looked for in the normalized text
   std::unordered_map<int32_t, std::string> added_texts;
   std::unordered_set<std::string> special_texts;
-  std::optional<Affixes> affixes[2];  // without and with special tokens
+  int32_t unknown_with_own_text = -2;  // Unigram's unknown token shows the text that it stands for
+  bool aligned_ids = false;            // ids depend on origins
+  std::optional<Affixes> affixes[2];   // without and with special tokens
   std::optional<BertFastPath> bert;
   mutable ScratchPool pool;
 };
@@ -105,6 +109,11 @@ Tokenizer::Impl::Impl(TokenizerParts all) : parts(std::move(all)) {
   normalized_matcher = AddedTokenMatcher(groups[1], patterns[1]);
   affixes[0] = find_affixes(false);
   affixes[1] = find_affixes(true);
+
+  aligned_ids = needs_origins(parts.normalizers) || needs_origins(parts.pre_tokenizers);
+  if (const auto* unigram = std::get_if<Unigram>(parts.model.get())) {
+    unknown_with_own_text = unigram->unknown_id() >= 0 ? unigram->unknown_id() : -2;
+  }
 
   const auto* model = std::get_if<WordPiece>(parts.model.get());
   if (model != nullptr && parts.normalizers.size() == 1 && parts.pre_tokenizers.size() == 1 &&
@@ -154,17 +163,26 @@ void Tokenizer::Impl::cut(std::string_view text, bool aligned, Scratch& scratch)
 
 void Tokenizer::Impl::append_pieces(std::string_view text, size_t limit, Scratch& scratch,
                                     std::vector<int32_t>& ids) const {
-  cut(text, false, scratch);
+  cut(text, aligned_ids, scratch);
   for (const Piece& piece : scratch.pieces.pieces) {
     if (ids.size() >= limit) return;
     if (piece.token != kNoToken) {
       ids.push_back(piece.token);
       continue;
     }
-    scratch.tokens.clear();
-    tokenize(scratch.pieces.view(piece), scratch.tokens);
-    for (const Token& token : scratch.tokens) ids.push_back(token.id);
+    append_piece(scratch.pieces.view(piece), scratch, ids);
   }
+}
+
+/// Through the cache when the piece is short.
+void Tokenizer::Impl::append_piece(std::string_view piece, Scratch& scratch,
+                                   std::vector<int32_t>& ids) const {
+  const auto run_model = [&] {
+    scratch.tokens.clear();
+    tokenize(piece, scratch.tokens);
+    for (const Token& token : scratch.tokens) ids.push_back(token.id);
+  };
+  scratch.cache.append(piece, ids, run_model);
 }
 
 void Tokenizer::Impl::append_content(std::string_view text, size_t limit, Scratch& scratch,
@@ -200,7 +218,11 @@ Encoding Tokenizer::Impl::encode_sequence(std::string_view text, size_t limit) c
   const auto add = [&](const Piece& piece, const Token& token, std::string_view token_text) {
     uint32_t begin = piece.base + token.begin;
     uint32_t end = piece.base + token.end;
-    if (token.begin < token.end) {
+    if (token.end >
+        piece.end - piece.begin) {  // byte tokens of an affix: the reference gives up on these
+      begin = token.begin;
+      end = token.end;
+    } else if (token.begin < token.end) {
       begin = pieces.origin[piece.begin + token.begin].begin;
       end = pieces.origin[piece.begin + token.end - 1].end;
     }
@@ -218,7 +240,10 @@ Encoding Tokenizer::Impl::encode_sequence(std::string_view text, size_t limit) c
     scratch->tokens.clear();
     tokenize(view, scratch->tokens);
     for (const Token& token : scratch->tokens) {
-      add(piece, token, vocabulary(*parts.model).text(token.id));
+      const bool own_text = token.id == unknown_with_own_text;
+      add(piece, token,
+          own_text ? view.substr(token.begin, token.end - token.begin)
+                   : vocabulary(*parts.model).text(token.id));
     }
   }
   encoding.type_ids.assign(encoding.ids.size(), 0);

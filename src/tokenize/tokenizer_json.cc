@@ -16,7 +16,7 @@ namespace {
 std::vector<AddedToken> read_added_tokens(const JsonField& field, const Vocabulary& vocabulary) {
   std::vector<AddedToken> tokens;
   std::unordered_map<std::string, size_t> known;
-  auto next = static_cast<int32_t>(vocabulary.size());
+  auto next = static_cast<int32_t>(vocabulary.tokens().size());
   for (size_t i = 0; i < field.array_size(); ++i) {
     const JsonField entry = field.at(i);
     AddedToken token;

@@ -27,27 +27,25 @@ using PairMap = std::unordered_map<uint64_t, char32_t>;
 
 uint64_t pair_key(char32_t a, char32_t b) { return (uint64_t{a} << 32) | b; }
 
-/// Inverse of the two-part canonical decompositions, without the composition exclusions.
+/// The one character that `parts` compose to, or 0.
+char32_t compose_all(const char32_t* parts, uint32_t count) {
+  utf8proc_int32_t buffer[kMaxDecomposition];
+  std::copy_n(parts, count, buffer);
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+  return utf8proc_normalize_utf32(buffer, count, options) == 1 ? static_cast<char32_t>(buffer[0])
+                                                               : 0;
+}
+
+/// The pairs whose composition is a character of Unicode 9.
 PairMap make_compositions() {
   PairMap pairs;
-  // A composite's first part may itself be a composite with a larger code point: repeat until
-  // nothing new comes.
-  for (size_t known = SIZE_MAX; known != pairs.size();) {
-    known = pairs.size();
-    for (const CodeRange& range : kDecomposesCanonically) {
-      for (uint32_t c = range.first; c <= range.last; ++c) {
-        const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(c));
-        if (property->comp_exclusion != 0) continue;
-        char32_t parts[kMaxDecomposition];
-        const uint32_t count = decompose(c, false, parts);
-        if (count < 2) continue;
-        char32_t first = parts[0];
-        for (uint32_t i = 1; i + 1 < count && first != 0; ++i) {
-          const auto it = pairs.find(pair_key(first, parts[i]));
-          first = it == pairs.end() ? 0 : it->second;
-        }
-        if (first != 0) pairs.emplace(pair_key(first, parts[count - 1]), c);
-      }
+  for (const CodeRange& range : kDecomposesCanonically) {
+    for (uint32_t c = range.first; c <= range.last; ++c) {
+      char32_t parts[kMaxDecomposition];
+      const uint32_t count = decompose(c, false, parts);
+      if (count < 2 || compose_all(parts, count) != c) continue;
+      const char32_t first = compose_all(parts, count - 1);
+      if (first != 0) pairs.emplace(pair_key(first, parts[count - 1]), c);
     }
   }
   return pairs;
@@ -82,6 +80,9 @@ UnicodeClasses::UnicodeClasses() {
     for (uint32_t c = run.first; c <= run.last; c += run.step) bits[c] |= kHasLowercase;
   }
   bits[0x130] |= kHasLowercase;
+  for (const SubstituteRun& run : kRecent) {
+    for (uint32_t c = run.first; c <= run.last; ++c) bits[c] |= kIsRecent;
+  }
 
   pages_.emplace_back();  // page 0: nothing; also for what lies beyond Unicode
   std::map<std::array<uint16_t, 256>, uint16_t> known{{pages_[0], uint16_t{0}}};
@@ -129,6 +130,12 @@ uint32_t to_lowercase(char32_t c, char32_t out[2]) {
     }
   }
   return 1;
+}
+
+char32_t recent_substitute(char32_t c) {
+  const auto run = std::upper_bound(kRecent.begin(), kRecent.end(), c,
+                                    [](char32_t v, const SubstituteRun& r) { return v < r.first; });
+  return run == kRecent.begin() ? c : std::prev(run)->substitute;
 }
 
 uint32_t decompose(char32_t c, bool compatible, char32_t out[kMaxDecomposition]) {

@@ -28,6 +28,7 @@ enum UnicodeClass : uint16_t {
   kIsRegexMark = 1 << 12,
   kIsRegexSpace = 1 << 13,
   kHasLowercase = 1 << 14,
+  kIsRecent = 1 << 15,  // known to the reference's regular expressions, but not to Unicode 14
 };
 
 /// Class bits of every code point, in shared pages of 256.
@@ -53,6 +54,9 @@ bool is_bert_chinese(char32_t c);
 /// Lowercase of one code point without context; U+0130 gives two, so the result is written to `out`
 /// and counted.
 uint32_t to_lowercase(char32_t c, char32_t out[2]);
+
+/// A character of Unicode 14 with the general category and UTF-8 length of `c`, which is recent.
+char32_t recent_substitute(char32_t c);
 
 /// Full canonical or compatibility decomposition of one code point, at most 18; returns how many.
 inline constexpr int kMaxDecomposition = 18;

@@ -84,6 +84,28 @@ void compose_piece(const Pieces& in, const Piece& piece, Rewriter& out, bool com
   flush();
 }
 
+bool is_normalized(const Pieces& in, const Piece& piece, bool compatible, bool compose) {
+  if (in.aligned && piece.begin < piece.end &&
+      in.origin[piece.begin].begin == in.origin[piece.begin].end) {
+    return false;
+  }
+  const std::string_view text = in.view(piece);
+  const char* p = text.data() + ascii_prefix(text);
+  const char* const end = text.data() + text.size();
+  while (p < end) {
+    const char32_t c = decode_utf8(p);
+    if (c < 0x80) continue;
+    // Compositions begin with a character from U+0300 on or a vowel or consonant of hangul;
+    // syllables and han are stable.
+    const bool stable = compose ? c < 0x300 || (c >= 0x3400 && c <= 0x9FFF) ||
+                                      (c >= 0xAC00 && c <= 0xD7A3) ||
+                                      (c >= 0x3041 && c <= 0x3096) || (c >= 0x400 && c <= 0x45F)
+                                : c >= 0x3400 && c <= 0x9FFF;
+    if (!stable || (compatible && is_unicode(c, kHasCompatible))) return false;
+  }
+  return true;
+}
+
 void lowercase_piece(const Pieces& in, const Piece& piece, Rewriter& out) {
   out.begin(piece);
   for_each_character(in, piece, [&](char32_t c) {

@@ -20,6 +20,13 @@ struct CaseRun {
   int32_t delta;
 };
 
+/// first to last are stood in for by `substitute`.
+struct SubstituteRun {
+  uint32_t first;
+  uint32_t last;
+  uint32_t substitute;
+};
+
 extern const std::span<const CodeRange> kOther;
 extern const std::span<const CodeRange> kNonspacingMark;
 extern const std::span<const CodeRange> kPunctuation;
@@ -35,5 +42,6 @@ extern const std::span<const CodeRange> kRegexNumber;
 extern const std::span<const CodeRange> kRegexMark;
 extern const std::span<const CodeRange> kRegexSpace;
 extern const std::span<const CaseRun> kLowercase;
+extern const std::span<const SubstituteRun> kRecent;
 
 }  // namespace embedforge

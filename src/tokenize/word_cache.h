@@ -2,6 +2,7 @@
 // Not thread-safe: one a thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -20,15 +21,34 @@ class WordCache {
     uint64_t words[3];
   };
 
-  struct alignas(64) Entry {
-    Key key{};
-    uint8_t length = 0;  // 0: empty
-    uint8_t count = 0;
-    int32_t ids[kMaxIds] = {};
-  };
-  static_assert(sizeof(Entry) == 64);
-
   WordCache() : entries_(size_t{1} << kBits) {}
+
+  /// Appends the ids of `word`; what `compute` appends is remembered.
+  template <class Compute>
+  void append(std::string_view word, std::vector<int32_t>& ids, Compute&& compute) {
+    if (word.size() > kMaxWord) return compute();
+    char copy[kSlack] = {};
+    std::memcpy(copy, word.data(), word.size());
+    append(make_key(copy, word.size()), word.size(), ids, compute);
+  }
+
+  /// The same with the key at hand; `length` is at most kMaxWord.
+  template <class Compute>
+  void append(const Key& key, size_t length, std::vector<int32_t>& ids, Compute&& compute) {
+    Entry& entry = slot(key);
+    if (holds(entry, key, length)) {
+      ids.insert(ids.end(), entry.ids, entry.ids + entry.count);
+      return;
+    }
+    const size_t before = ids.size();
+    compute();
+    const size_t count = ids.size() - before;
+    if (count > kMaxIds) return;
+    entry.key = key;
+    entry.length = static_cast<uint8_t>(length);
+    entry.count = static_cast<uint8_t>(count);
+    std::copy_n(ids.begin() + static_cast<std::ptrdiff_t>(before), count, entry.ids);
+  }
 
   /// The key of `length` <= kMaxWord bytes at `word`; kSlack bytes from `word` on must be readable.
   static Key make_key(const char* word, size_t length) {
@@ -40,6 +60,15 @@ class WordCache {
     }
     return key;
   }
+
+ private:
+  struct alignas(64) Entry {
+    Key key{};
+    uint8_t length = 0;  // 0: empty
+    uint8_t count = 0;
+    int32_t ids[kMaxIds] = {};
+  };
+  static_assert(sizeof(Entry) == 64);
 
   /// The place of the key: its entry, or the one that it would replace.
   Entry& slot(const Key& key) {
@@ -53,8 +82,6 @@ class WordCache {
            ((entry.key.words[0] ^ key.words[0]) | (entry.key.words[1] ^ key.words[1]) |
             (entry.key.words[2] ^ key.words[2])) == 0;
   }
-
- private:
   static constexpr int kBits = 13;
   std::vector<Entry> entries_;
 };

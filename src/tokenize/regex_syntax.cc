@@ -1,0 +1,127 @@
+// From Oniguruma's Ruby syntax to PCRE2's: https://github.com/kkos/oniguruma/blob/master/doc/RE and
+// pcre2pattern(3).
+#include <fmt/format.h>
+
+#include "embedforge/error.h"
+#include "tokenize/pattern.h"
+
+namespace embedforge {
+namespace {
+
+class Translator {
+ public:
+  Translator(const std::string& in, const std::string& where) : in_(in), where_(where) {}
+
+  std::string run() {
+    while (at_ < in_.size()) step();
+    return std::move(out_);
+  }
+
+ private:
+  bool looking_at(std::string_view text) const { return in_.compare(at_, text.size(), text) == 0; }
+
+  void copy(size_t count) {
+    out_.append(in_, at_, count);
+    at_ += count;
+  }
+
+  void step() {
+    const char c = in_[at_];
+    if (c == '\\') {
+      escape();
+    } else if (c == '[') {
+      ++depth_;
+      copy(1);
+      if (at_ < in_.size() && in_[at_] == '^') copy(1);
+      // A bracket right here stands for itself, in PCRE2 only when escaped inside of a nested
+      // class.
+      if (at_ < in_.size() && in_[at_] == ']') {
+        out_ += "\\]";
+        ++at_;
+      }
+      if (depth_ > 1 && out_.size() >= 2 && in_[at_ - 1] == '[' && !looking_at(":")) {
+        throw_not_supported(where_ + " has a class inside of a class, which is not supported");
+      }
+      if (looking_at(":")) posix_class();
+    } else if (c == ']') {
+      if (depth_ > 0) --depth_;
+      copy(1);
+    } else if (depth_ > 0) {
+      if (looking_at("&&")) {
+        throw_not_supported(where_ + " intersects classes with &&, which is not supported");
+      }
+      copy(1);
+    } else if (looking_at("(?")) {
+      flags();
+    } else if (c == '{') {
+      interval();
+    } else {
+      copy(1);
+    }
+  }
+
+  /// [:alpha:] inside of a class: copied to its end.
+  void posix_class() {
+    const size_t end = in_.find(":]", at_ + 1);
+    if (end == std::string::npos || depth_ < 2) return;
+    copy(end + 2 - at_);
+    --depth_;
+  }
+
+  void escape() {
+    if (at_ + 1 >= in_.size()) return copy(1);
+    const char next = in_[at_ + 1];
+    if (next == 'h' || next == 'H') {
+      const std::string digits = "0-9a-fA-F";
+      if (depth_ > 0 && next == 'H') {
+        throw_not_supported(where_ + " uses \\H inside of a class, which is not supported");
+      }
+      out_ += depth_ > 0 ? digits : fmt::format("[{}{}]", next == 'H' ? "^" : "", digits);
+      at_ += 2;
+      return;
+    }
+    copy(2);
+  }
+
+  /// (?imx-imx) and (?imx-imx: ...): m becomes s.
+  void flags() {
+    copy(2);
+    size_t end = at_;
+    while (end < in_.size() &&
+           (in_[end] == 'i' || in_[end] == 'm' || in_[end] == 'x' || in_[end] == '-')) {
+      ++end;
+    }
+    if (end == at_ || end >= in_.size() || (in_[end] != ')' && in_[end] != ':')) return;
+    for (; at_ < end; ++at_) out_ += in_[at_] == 'm' ? 's' : in_[at_];
+  }
+
+  /// x{n,m}+ is (?:x{n,m})+ here: any number from n on for n of 0 or 1.
+  void interval() {
+    const size_t end = in_.find('}', at_);
+    if (end == std::string::npos || end + 1 >= in_.size() || in_[end + 1] != '+') return copy(1);
+    const std::string body = in_.substr(at_ + 1, end - at_ - 1);
+    const bool digits = !body.empty() && body.find_first_not_of("0123456789,") == std::string::npos;
+    if (!digits) return copy(1);
+    if (body == "1" || body.starts_with("1,") || body.starts_with("0,") || body.starts_with(",")) {
+      out_ += body[0] == '1' ? "{1,}" : "{0,}";
+      at_ = end + 2;
+      return;
+    }
+    throw_not_supported(
+        fmt::format("{} repeats an interval, {{{}}}+, which is not supported", where_, body));
+  }
+
+  const std::string& in_;
+  const std::string& where_;
+  std::string out_;
+  size_t at_ = 0;
+  int depth_ = 0;  // of brackets
+};
+
+}  // namespace
+
+std::string translate_regex(const std::string& expression, const std::string& where) {
+  return Translator(expression, where).run();
+}
+
+}  // namespace embedforge
