@@ -30,6 +30,11 @@ void describe_tables(Program& program) {
   }
 }
 
+/// A declared [batch, width] that is not the pooler's: a sentence embedding.
+bool is_row_a_sequence(const ValueInfo& output) {
+  return output.name != "pooler_output" && output.shape && output.shape->size() == 2;
+}
+
 Program build(const Graph& graph, int64_t longest) {
   const std::map<std::string, Form> outputs = trace(graph, make_probes(longest));
   Ref hidden;
@@ -49,7 +54,12 @@ Program build(const Graph& graph, int64_t longest) {
     Ref& place = tokens ? hidden : pooled;
     if (rows && place == nullptr) place = without_rounding(*value).of;
   }
-  if (hidden == nullptr && pooled == nullptr) {
+  const bool lacks_pooled = pooled == nullptr && problem != nullptr &&
+                            std::ranges::any_of(graph.outputs, [&](const ValueInfo& output) {
+                              return is_row_a_sequence(output) &&
+                                     std::get_if<Unknown>(&outputs.at(output.name)) != nullptr;
+                            });
+  if ((hidden == nullptr && pooled == nullptr) || lacks_pooled) {
     if (problem == nullptr) throw_not_supported("the graph has no output of token embeddings");
     if (problem->bad_input) throw_bad_input(problem->why);
     throw_not_supported(problem->why);

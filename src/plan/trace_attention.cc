@@ -1,4 +1,6 @@
 // Attention written out: q k^T, scale, mask, softmax, times v.
+#include <cmath>
+
 #include "plan/trace.h"
 
 namespace embedforge::raising {
@@ -93,6 +95,15 @@ Form context_of(const Call& call, const Viewed& weights, const Viewed& v) {
   return Viewed{make(call, out, width, {out.scores.q.of, out.scores.k.of, out.v.of}), view};
 }
 
+/// The softmax of scores, once padding is out of them.
+Form weights_of(const Call& call, const Viewed& in) {
+  const auto& scores = *in.of->get<Scores>();
+  if (!scores.masked && call.has_mask_input()) {
+    call.refuse("attends to padding: no mask was applied to the scores");
+  }
+  return Viewed{make(call, Softmax{scores}, in.of->width, {scores.q.of, scores.k.of}), in.view};
+}
+
 Forms softmax(const Call& call) {
   if (call.viewed(0) == nullptr) return {};
   const Viewed in = without_rounding(*call.viewed(0));
@@ -102,11 +113,7 @@ Forms softmax(const Call& call) {
   const int64_t axis = call.node().int_attribute("axis", call.opset() >= 13 ? -1 : 1);
   const bool by_key = in.view.axes.back() == Axis{{Kind::kKey, 1, 1}};
   if (call.axis(axis, rank) + 1 != rank || !by_key) call.refuse("is not over the keys");
-  if (!scores->masked && call.has_mask_input()) {
-    call.refuse("attends to padding: no mask was applied to the scores");
-  }
-  return {
-      Viewed{make(call, Softmax{*scores}, in.of->width, {scores->q.of, scores->k.of}), in.view}};
+  return {weights_of(call, in)};
 }
 
 Forms is_nan(const Call& call) {
@@ -120,11 +127,10 @@ Forms where(const Call& call) {
   const Viewed* condition = call.viewed(0);
   if (condition != nullptr) {  // a guard for rows that are all padding, which don't exist here
     const auto* test = condition->of->get<NanTest>();
-    const Viewed* kept = call.viewed(2);
-    if (test == nullptr || kept == nullptr || kept->of != test->in || call.scalar(1) != 0.0) {
-      call.refuse("chooses by the tokens' values");
-    }
-    return {*kept};
+    if (test == nullptr || call.scalar(1) != 0.0) call.refuse("chooses by the tokens' values");
+    const Viewed kept = without_rounding(call.need_viewed(2));
+    if (kept.of != test->in) call.refuse("chooses by the tokens' values");
+    return {kept};
   }
   const bool keeps_if_true = call.viewed(1) != nullptr;
   if (!keeps_if_true && call.viewed(2) == nullptr) return {};
@@ -137,6 +143,59 @@ Forms where(const Call& call) {
     return {fill_padding(call, in, *mask, keeps_if_true, *other)};
   if (*other > -9000) call.refuse("masks scores with something that isn't very negative");
   return {mask_scores(call, in, condition_effect(*mask, keeps_if_true, call.probe_list()))};
+}
+
+/// [batch, sequence, width] as [batch, heads, sequence, width / heads]; what has four axes as it
+/// is.
+Viewed with_heads(const Call& call, const Viewed& given, const char* attribute) {
+  const Viewed in = without_rounding(given);
+  if (in.view.axes.size() == 4) return in;
+  const int64_t heads = call.node().int_attribute(attribute, 0);
+  if (in.view.axes.size() != 3 || heads <= 0) call.refuse("has an input without heads");
+  std::vector<std::vector<int64_t>> dims;
+  for (const Probe& probe : call.probes()) {
+    std::vector<int64_t> each = dims_at(in.view, probe);
+    each[2] /= heads;
+    each.insert(each.begin() + 2, heads);
+    dims.push_back(std::move(each));
+  }
+  auto view = reshape(in.view, dims, call.probes());
+  if (!view) call.refuse("has a number of heads that doesn't divide its width");
+  std::swap(view->axes[1], view->axes[2]);
+  return {in.of, std::move(*view)};
+}
+
+/// Attention of the standard operators (opset 23): Attention(Q, K, V, attn_mask, past_key,
+/// past_value)
+Forms standard_attention(const Call& call) {
+  const Node& node = call.node();
+  if (call.has(4) || call.has(5) || call.has(6)) call.refuse("has a past");
+  if (node.int_attribute("is_causal", 0) != 0 || node.float_attribute("softcap", 0) != 0) {
+    call.refuse("is causal or has a softcap");
+  }
+  const bool packed = call.need_viewed(0).view.axes.size() == 3;
+  const Viewed q = with_heads(call, call.need_viewed(0), "q_num_heads");
+  Viewed k = with_heads(call, call.need_viewed(1), "kv_num_heads");
+  const Viewed v = with_heads(call, call.need_viewed(2), "kv_num_heads");
+  std::swap(k.view.axes[2], k.view.axes[3]);
+  const auto size = static_cast<double>(column_size(q.view.axes[3]).value_or(1));
+  const double scale = node.float_attribute("scale", static_cast<float>(1 / std::sqrt(size)));
+  Viewed scores = std::get<Viewed>(scores_of(call, q, k, scale));
+  if (call.has(3)) {
+    const auto mask = call.known_or_constant(3);
+    if (!mask) call.refuse("has a mask that depends on the tokens' values");
+    const bool condition = mask->at[0].type == DataType::kBool;
+    const std::vector<Probe> probes = call.probe_list();
+    scores = std::get<Viewed>(mask_scores(
+        call, scores,
+        condition ? condition_effect(*mask, true, probes) : additive_effect(*mask, probes)));
+  }
+  Form out = context_of(call, std::get<Viewed>(weights_of(call, scores)), v);
+  if (packed) {
+    Viewed& value = std::get<Viewed>(out);
+    value.view = token_view(value.of->width);
+  }
+  return {out};
 }
 
 }  // namespace
@@ -165,6 +224,7 @@ Form multiply_matrices(const Call& call, const Viewed& a, const Viewed& b, doubl
 
 Handler find_attention(const Node& node) {
   if (!node.domain.empty()) return nullptr;
+  if (node.op_type == "Attention") return standard_attention;
   if (node.op_type == "Softmax") return softmax;
   if (node.op_type == "IsNaN") return is_nan;
   if (node.op_type == "Where") return where;

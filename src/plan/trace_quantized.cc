@@ -1,4 +1,6 @@
 // Quantized products: what ONNX Runtime's dynamic and static (QDQ) quantization write.
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "graph/tensor.h"
@@ -38,7 +40,10 @@ Forms matmul_integer(const Call& call) {
 
 Forms dequantize(const Call& call) {
   const int64_t axis = call.node().int_attribute("axis", 1);
-  if (call.constant(0) != nullptr) return {quantized_constant(call, 0, 1, 2, axis)};
+  if (const Constant* constant = call.constant(0)) {
+    if (is_float_type(constant->tensor.type)) return {*constant};
+    return {quantized_constant(call, 0, 1, 2, axis)};
+  }
   if (const Known* known = call.known(0)) {
     if (is_float_type(known->at[0].type)) return {*known};
     return {};
@@ -56,7 +61,30 @@ Forms dequantize(const Call& call) {
   return {Viewed{make(call, std::move(out), in.of->width, {}), in.view}};
 }
 
+/// A weight that the file keeps as float and quantizes when it runs. Other constants stay as they
+/// are.
+Forms quantize_constant(const Call& call, const Constant& constant) {
+  if (constant.tensor.dims.size() != 2) return {constant};
+  const Tensor values = plain(constant);
+  const auto scale = call.scalar(1);
+  const auto zero = call.has(2) ? call.scalar(2) : 0.0;
+  if (!scale || !zero || !(*scale > 0)) call.refuse("quantizes a weight by channel when it runs");
+  const bool is_signed = call.has(2) && call.need_constant(2).tensor.type == DataType::kInt8;
+  std::vector<uint8_t> out;
+  for (const double value : to_doubles(values)) {
+    const double q = std::nearbyint(value / *scale) + *zero;
+    const double kept = is_signed ? std::clamp(q, -128.0, 127.0) : std::clamp(q, 0.0, 255.0);
+    out.push_back(static_cast<uint8_t>(static_cast<int>(kept)));
+  }
+  Constant made;
+  made.tensor =
+      Tensor::from(is_signed ? DataType::kInt8 : DataType::kUint8, values.dims, std::move(out));
+  made.name = constant.name;
+  return {made};
+}
+
 Forms quantize(const Call& call) {
+  if (const Constant* constant = call.constant(0)) return quantize_constant(call, *constant);
   if (const Known* known = call.known(0)) {
     if (is_float_type(known->at[0].type)) return {*known};
     return {};

@@ -63,7 +63,8 @@ inline void write_file(const std::filesystem::path& path, const std::string& byt
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// Runs `action`, which must throw an Error of this code whose one line has every one of the `parts`.
+/// Runs `action`, which must throw an Error of this code whose one line has every one of the
+/// `parts`.
 template <typename Action>
 void expect_error(ErrorCode code, const std::vector<std::string>& parts, Action action) {
   try {

@@ -26,8 +26,8 @@ Graph rich_graph() {
   branch->name = "branch";
   branch->nodes = {testing::make_node("Neg", {"s"}, {"negative"})};
   branch->outputs = {{"negative", DataType::kFloat, std::nullopt}};
-  graph.nodes.push_back(testing::make_node(
-      "If", {"flag"}, {"unused"}, {{"then_branch", branch}, {"else_branch", branch}}));
+  graph.nodes.push_back(testing::make_node("If", {"flag"}, {"unused"},
+                                           {{"then_branch", branch}, {"else_branch", branch}}));
   graph.initializers["flag"] = Tensor::from<uint8_t>(DataType::kBool, {}, {1});
   graph.nodes.push_back(testing::make_node("Everything", {"x", "", "w"}, {"", "z"},
                                            {{"f", 0.5F},
@@ -77,7 +77,8 @@ TEST(OnnxFile, InitializersAreAlignedInTheFile) {
           Tensor::from_floats({size}, std::vector<float>(size, 0.5F));
       write_onnx(graph, folder / "m.onnx");
       const std::string file = testing::read_file(folder / "m.onnx");
-      // In memory that starts at a multiple of 8, as a mapped file does, a view means that no copy was needed.
+      // In memory that starts at a multiple of 8, as a mapped file does, a view means that no copy
+      // was needed.
       auto memory = std::make_shared<std::vector<uint64_t>>(file.size() / 8 + 1);
       std::memcpy(memory->data(), file.data(), file.size());
       const auto bytes = std::as_bytes(std::span<const uint64_t>(*memory)).first(file.size());

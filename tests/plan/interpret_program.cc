@@ -64,10 +64,11 @@ class Interpreter {
     for (const EmbedStep::Table& table : step.tables) {
       const std::vector<double> values = to_doubles(table.rows);
       for (size_t t = 0; t < rows.size(); ++t) {
-        const int64_t row = table.source == EmbedStep::Source::kTokenId    ? ids_[t]
-                            : table.source == EmbedStep::Source::kPosition ? static_cast<int64_t>(t) + table.offset
-                            : table.rows.dims[0] == 1                      ? 0
-                                                                           : types_[t];
+        const int64_t row = table.source == EmbedStep::Source::kTokenId ? ids_[t]
+                            : table.source == EmbedStep::Source::kPosition
+                                ? static_cast<int64_t>(t) + table.offset
+                            : table.rows.dims[0] == 1 ? 0
+                                                      : types_[t];
         const size_t q = table.scales.size() > 1 ? static_cast<size_t>(row) : 0;
         for (size_t c = 0; c < rows[t].size(); ++c) {
           double x = values.at(static_cast<size_t>(row * step.width) + c);
@@ -109,7 +110,9 @@ class Interpreter {
         double sum = 0;
         for (int64_t k = 0; k < w.k; ++k) {
           double x = q[static_cast<size_t>(w.transposed ? n * w.k + k : k * w.n + n)];
-          if (w.quantized()) x = w.scales.at(static_cast<size_t>(n)) * (x - w.zero_points.at(static_cast<size_t>(n)));
+          if (w.quantized())
+            x = w.scales.at(static_cast<size_t>(n)) *
+                (x - w.zero_points.at(static_cast<size_t>(n)));
           sum += in[static_cast<size_t>(k)] * x;
         }
         if (!step.bias.empty()) sum += step.bias.at(static_cast<size_t>(n));
@@ -134,7 +137,8 @@ class Interpreter {
     for (size_t t = 0; t < value(step.gate).size(); ++t) {
       std::vector<double> row;
       for (int64_t c = 0; c < step.width; ++c) {
-        row.push_back(activate(value(step.gate)[t].at(static_cast<size_t>(step.gate_column + c)), step.activation) *
+        row.push_back(activate(value(step.gate)[t].at(static_cast<size_t>(step.gate_column + c)),
+                               step.activation) *
                       value(step.up)[t].at(static_cast<size_t>(step.up_column + c)));
       }
       rows.push_back(row);
@@ -167,7 +171,8 @@ class Interpreter {
         }
         for (size_t j = 0; j < k.size(); ++j) {
           for (size_t c = 0; c < static_cast<size_t>(step.head_size); ++c) {
-            rows[i][first + c] += p[j] / total * v[j].at(static_cast<size_t>(step.v_column) + first + c);
+            rows[i][first + c] +=
+                p[j] / total * v[j].at(static_cast<size_t>(step.v_column) + first + c);
           }
         }
       }

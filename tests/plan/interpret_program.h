@@ -17,8 +17,8 @@ struct Result {
   std::vector<std::vector<float>> pooled;  // one a sequence, when the program pools
 };
 
-/// Every sum is in double. Quantized products use the exact integer arithmetic that the weights ask for when `integers` is set,
-/// and the dequantized weights otherwise.
+/// Every sum is in double. Quantized products use the exact integer arithmetic that the weights ask
+/// for when `integers` is set, and the dequantized weights otherwise.
 Result interpret(const Program& program, const Batch& batch, bool integers = false);
 
 }  // namespace embedforge::testing

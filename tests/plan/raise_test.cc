@@ -1,0 +1,171 @@
+// raise() on what the exporters write (tests/exporters/make_graphs.py --layers 1 --hidden 16),
+// proven by the numbers that ONNX Runtime computed from the same files.
+#include "plan/raise.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "graph/read_onnx.h"
+#include "plan/interpret_program.h"
+
+namespace embedforge {
+namespace {
+
+const std::filesystem::path kGraphs = std::filesystem::path(EMBEDFORGE_TEST_DATA) / "graphs";
+
+struct Expected {
+  testing::Batch batch;
+  std::vector<float> values;  // of every sequence's tokens, then the sentence embeddings
+};
+
+Expected read_expected(const std::string& name) {
+  std::ifstream in(kGraphs / (name + ".bin"), std::ios::binary);
+  EXPECT_TRUE(in.good()) << name;
+  const auto next = [&] {
+    int64_t value = 0;
+    in.read(reinterpret_cast<char*>(&value), sizeof value);
+    return value;
+  };
+  Expected out;
+  const int64_t count = next();
+  for (int64_t i = 0; i < count; ++i) {
+    std::vector<int64_t> ids(static_cast<size_t>(next()));
+    std::vector<int64_t> types(ids.size());
+    for (int64_t& id : ids) id = next();
+    for (int64_t& type : types) type = next();
+    out.batch.ids.push_back(ids);
+    out.batch.types.push_back(types);
+  }
+  float value = 0;
+  while (in.read(reinterpret_cast<char*>(&value), sizeof value)) out.values.push_back(value);
+  return out;
+}
+
+std::vector<float> flat(const testing::Result& result) {
+  std::vector<float> out;
+  for (const auto& rows : result.hidden) out.insert(out.end(), rows.begin(), rows.end());
+  for (const auto& row : result.pooled) out.insert(out.end(), row.begin(), row.end());
+  return out;
+}
+
+/// One letter a step: Embed, Norm, Linear, Add, Gate, aTtention, Pool.
+std::string letters(const Program& program) {
+  std::string out;
+  for (const Step& step : program.steps) out += "ENLAGTP"[step.index()];
+  return out;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b, size_t from,
+                          size_t to) {
+  double out = 0;
+  for (size_t i = from; i < to; ++i) out = std::max<double>(out, std::fabs(a.at(i) - b.at(i)));
+  return out;
+}
+
+struct Case {
+  const char* name;
+  const char* steps;
+  double tolerance = 5e-6;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+class Float : public ::testing::TestWithParam<Case> {};
+class Quantized : public ::testing::TestWithParam<Case> {};
+
+constexpr const char* kLayer = "ENLTLANLLAN";
+
+TEST_P(Float, ComputesWhatOnnxRuntimeDoes) {
+  const std::string name = GetParam().name;
+  const Program program = raise(read_onnx(kGraphs / (name + ".onnx")));
+  EXPECT_EQ(letters(program), GetParam().steps);
+  const Expected expected = read_expected(name);
+  const std::vector<float> values = flat(testing::interpret(program, expected.batch));
+  ASSERT_EQ(values.size(), expected.values.size());
+  EXPECT_LT(largest_difference(values, expected.values, 0, values.size()), 5e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Exporters, Float,
+    ::testing::Values(Case{"legacy11_eager", kLayer}, Case{"legacy14", kLayer},
+                      Case{"legacy17", kLayer}, Case{"legacy17_no_types", kLayer},
+                      Case{"legacy17_long", kLayer}, Case{"dynamo18", kLayer},
+                      Case{"dynamo20_gelu_new", kLayer}, Case{"dynamo23", kLayer},
+                      Case{"roberta", kLayer}, Case{"distilbert", kLayer},
+                      Case{"electra_small", "ENLLTLANLLAN"}, Case{"fused_eager", kLayer},
+                      Case{"ort_extended", kLayer}, Case{"sentence_mean", "ENLTLANLLANP"},
+                      Case{"sentence_dynamo", "ENLTLANLLANP"}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+/// ONNX Runtime takes the range of dynamic quantization from the whole input, a program from each
+/// token: the same where the input is one token, which the last sequence is.
+TEST_P(Quantized, ComputesWhatOnnxRuntimeDoesForOneToken) {
+  const std::string name = GetParam().name;
+  const Program program = raise(read_onnx(kGraphs / (name + ".onnx")));
+  EXPECT_EQ(letters(program), GetParam().steps);
+  const Expected expected = read_expected(name);
+  ASSERT_EQ(expected.batch.ids.back().size(), 1U);
+  const std::vector<float> values = flat(testing::interpret(program, expected.batch, true));
+  ASSERT_EQ(values.size(), expected.values.size());
+  const auto width = static_cast<size_t>(program.hidden_size);
+  EXPECT_LT(largest_difference(values, expected.values, values.size() - width, values.size()),
+            GetParam().tolerance);
+  EXPECT_LT(largest_difference(values, expected.values, 0, values.size()), 0.05);
+}
+
+INSTANTIATE_TEST_SUITE_P(Exporters, Quantized,
+                         ::testing::Values(Case{"int8", kLayer}, Case{"int8_fused_eager", kLayer},
+                                           Case{"int8_ort_extended", kLayer},
+                                           Case{"int8_static_inputs", kLayer, 0.03}),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+TEST(Raise, SaysWhatTheModelTakes) {
+  const Program program = raise(read_onnx(kGraphs / "roberta.onnx"));
+  EXPECT_EQ(program.hidden_size, 16);
+  EXPECT_EQ(program.vocabulary, 40);
+  EXPECT_EQ(program.max_positions, 46);  // 48 rows, of which the first two are for padding
+  EXPECT_EQ(program.pooled, -1);
+  const auto& embed = std::get<EmbedStep>(program.steps.front());
+  ASSERT_EQ(embed.tables.size(), 3U);
+  int64_t offset = 0;
+  for (const EmbedStep::Table& table : embed.tables) {
+    if (table.source == EmbedStep::Source::kPosition) offset = table.offset;
+  }
+  EXPECT_EQ(offset, 2);
+}
+
+TEST(Raise, StaticQuantizationKeepsTheFilesScales) {
+  const Graph graph = read_onnx(kGraphs / "int8_static_inputs.onnx");
+  const Program program = raise(graph);
+  const auto& qkv = std::get<LinearStep>(program.steps.at(2));
+  ASSERT_TRUE(qkv.weight.activation.has_value());
+  EXPECT_FALSE(qkv.weight.activation->dynamic);
+  const std::string norm = "/m/embeddings/LayerNorm/LayerNormalization_output_0";
+  EXPECT_EQ(qkv.weight.activation->scale, graph.initializers.at(norm + "_scale").as<float>()[0]);
+  EXPECT_EQ(qkv.weight.activation->zero_point,
+            graph.initializers.at(norm + "_zero_point").as<uint8_t>()[0]);
+  EXPECT_EQ(qkv.weight.scales.size(), 48U);
+  EXPECT_EQ(qkv.weight.zero_points.size(), 48U);
+  EXPECT_EQ(qkv.weight.data.type, DataType::kInt8);
+}
+
+TEST(Raise, OneProductForQueryKeyAndValue) {
+  const Program program = raise(read_onnx(kGraphs / "legacy17.onnx"));
+  const auto& qkv = std::get<LinearStep>(program.steps.at(2));
+  EXPECT_EQ(qkv.weight.k, 16);
+  EXPECT_EQ(qkv.weight.n, 48);
+  EXPECT_EQ(qkv.bias.size(), 48U);
+  const auto& attention = std::get<AttentionStep>(program.steps.at(3));
+  EXPECT_EQ(attention.q, qkv.out);
+  EXPECT_EQ(attention.v, qkv.out);
+  EXPECT_EQ(attention.k_column, 16);
+  EXPECT_EQ(attention.v_column, 32);
+  EXPECT_EQ(attention.heads, 4);
+  EXPECT_FLOAT_EQ(attention.scale, 0.5F);
+}
+
+}  // namespace
+}  // namespace embedforge
