@@ -1,6 +1,18 @@
 #include "embedforge/error.h"
 
 namespace embedforge {
+namespace {
+
+/// Messages quote names out of files; a line break or escape code in one must not reach a terminal
+/// or a log.
+std::string one_line(std::string message) {
+  for (char& c : message) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return message;
+}
+
+}  // namespace
 
 int exit_status(ErrorCode code) {
   switch (code) {
@@ -18,10 +30,12 @@ int exit_status(ErrorCode code) {
   return 1;
 }
 
-void throw_usage(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
-void throw_bad_input(const std::string& message) { throw Error(ErrorCode::kBadInput, message); }
+void throw_usage(const std::string& message) { throw Error(ErrorCode::kUsage, one_line(message)); }
+void throw_bad_input(const std::string& message) {
+  throw Error(ErrorCode::kBadInput, one_line(message));
+}
 void throw_not_supported(const std::string& message) {
-  throw Error(ErrorCode::kNotSupported, message);
+  throw Error(ErrorCode::kNotSupported, one_line(message));
 }
 
 }  // namespace embedforge

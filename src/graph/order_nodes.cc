@@ -24,10 +24,14 @@ void collect_free_names(const Graph& graph, std::set<std::string>& out) {
 
 class Sorter {
  public:
-  explicit Sorter(std::vector<Node>& nodes) : nodes_(nodes) {
+  explicit Sorter(const Graph& graph) : nodes_(graph.nodes) {
+    const std::vector<Node>& nodes = graph.nodes;
+    std::set<std::string> given;  // what no node makes; one that does so too is verify()'s to name
+    for (const ValueInfo& input : graph.inputs) given.insert(input.name);
+    for (const auto& [name, tensor] : graph.initializers) given.insert(name);
     for (size_t i = 0; i < nodes.size(); ++i) {
       for (const std::string& name : nodes[i].outputs) {
-        if (!name.empty()) producer_.emplace(name, i);
+        if (!name.empty() && !given.contains(name)) producer_.emplace(name, i);
       }
     }
     waits_.resize(nodes.size());
@@ -85,7 +89,7 @@ class Sorter {
     return out;
   }
 
-  std::vector<Node>& nodes_;
+  const std::vector<Node>& nodes_;
   std::unordered_map<std::string, size_t> producer_;
   std::vector<size_t> waits_;
   std::vector<std::vector<size_t>> users_;
@@ -113,7 +117,7 @@ void order_nodes(Graph& graph, const std::string& what) {
       if (subgraph != nullptr) order_nodes(**subgraph, what);
     }
   }
-  Sorter sorter(graph.nodes);
+  Sorter sorter(graph);
   const std::vector<size_t> order = sorter.order();
   if (order.size() != graph.nodes.size()) {
     throw_bad_input(what + ": the graph has a cycle through " + describe(sorter.on_cycle()));
