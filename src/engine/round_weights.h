@@ -12,8 +12,8 @@ struct RoundedWeights {
   std::vector<float> scales;
 };
 
-/// Rounds to nearest, with the scale of each column that leaves the least squared error. Two weights of one sign that meet in a
-/// 16-bit lane (k = 2i, 2i + 1) are held to a sum of 128, so that every instruction set computes the same exact sums.
+/// Rounds to nearest. A column's steps are as large as its largest weight needs, and its largest sum of two weights of one sign that
+/// meet in a 16-bit lane (k = 2i, 2i + 1; at most 128), so that every instruction set computes the same exact sums at full speed.
 RoundedWeights round_weights(const float* w, int64_t k, int64_t n);
 
 }  // namespace embedforge
