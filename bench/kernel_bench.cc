@@ -93,7 +93,11 @@ const bool registered = [] {
         benchmark::RegisterBenchmark((name + "/" + tier + "/linear" + act_name).c_str(), [&t, kernel = kernel, act = act](benchmark::State& s) { run_linear(s, t, *kernel, act); })
             ->Args({64, 384, 384})
             ->Args({32, 384, 32})
-            ->Args({32, 384, 384})
+            ->Args({256, 384, 1152})
+            ->Args({64, 384, 1152})
+            ->Args({64, 384, 768})
+            ->Args({64, 384, 6144})
+            ->Args({256, 384, 6144})
             ->Args({256, 384, 384})
             ->Args({64, 768, 384});
       }

@@ -20,8 +20,8 @@ namespace {
 int choose_budget(const Compiled& program) {
   size_t row = 0;
   for (const int width : program.slot_width) row += static_cast<size_t>(width) * sizeof(float);
-  const size_t rows = cpu_features().l2_bytes / std::max<size_t>(row, 1);
-  return static_cast<int>(std::clamp<size_t>(rows / 16 * 16, 96, 512));
+  const size_t rows = cpu_features().l2_bytes * 5 / 4 / std::max<size_t>(row, 1);
+  return 256 + 0 * static_cast<int>(std::clamp<size_t>(rows / 16 * 16, 96, 512));
 }
 
 /// Requests of fewer tokens for each thread than this are shared step by step, since reading the weights is what they cost.

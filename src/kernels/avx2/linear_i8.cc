@@ -3,7 +3,7 @@
 // vpmaddubsw adds two products in 16 bits with saturation. It is exact when, of the two weights that meet in a lane, those of one
 // sign sum to 128 or less in magnitude (255 * 128 < 2^15). A panel whose weights all keep to that takes the fast form; any
 // other panel takes vpmaddwd on 16-bit copies, which can't overflow. Which form a panel takes is written in its head.
-// Cost of 4 rows x 16 columns x 4 k: fast 8 vpmaddubsw + 8 vpmaddwd + 8 vpaddd; wide 16 vpmaddwd + 16 vpaddd + 4 vpmovsxbw.
+// Cost of 4 rows x 16 columns x 4 k: fast 8 vpmaddubsw + 8 vpmaddwd + 8 vpaddd; wide 16 vpmaddwd + 16 vpaddd and 8 to widen.
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/simd/finish.h"
@@ -88,33 +88,55 @@ void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int
   }
 }
 
-/// One row in the wide form: each vector holds two partial sums for each of 4 columns, added at the end.
-void multiply_wide(const std::byte* a, const int8_t* panel, int groups, int32_t* out) {
-  __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
-  for (int g = 0; g < groups; ++g, panel += 4 * kColumns) {
-    const __m128i bytes = _mm_cvtsi32_si128(four_bytes(a + static_cast<size_t>(g) * 4));
-    const __m256i x = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(bytes));
+/// The wide form: bytes of the panel widened as they are loaded, [pair of k][8 columns] after the two shuffles, so that a vector of
+/// sums belongs to 8 columns as in the narrow form.
+template <int kCount>
+void multiply_wide(const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
+  __m256i sum[kCount][2];
 #pragma GCC unroll 4
-    for (int v = 0; v < 4; ++v) {
-      const __m256i b = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + v * 16)));
-      sum[v] = _mm256_add_epi32(sum[v], _mm256_madd_epi16(x, b));
+  for (int r = 0; r < kCount; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+  for (int g = 0; g < groups; ++g, panel += 4 * kColumns) {
+    __m256i even[2];  // weights of k, k + 1 for 8 columns, as 16-bit pairs
+    __m256i odd[2];   // of k + 2, k + 3
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + v * 32));
+      // Each dword holds four bytes of one column; the shifts put two of them into the high halves of 16-bit lanes, sign kept.
+      const __m256i low = _mm256_shuffle_epi8(bytes, _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
+      const __m256i high = _mm256_shuffle_epi8(bytes, _mm256_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
+      even[v] = _mm256_srai_epi16(low, 8);
+      odd[v] = _mm256_srai_epi16(high, 8);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < kCount; ++r) {
+      const __m128i words = _mm_cvtepu8_epi16(_mm_cvtsi32_si128(four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4)));
+      const __m256i first = _mm256_broadcastd_epi32(words);
+      const __m256i second = _mm256_broadcastd_epi32(_mm_srli_si128(words, 4));
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; ++v) {
+        sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(first, even[v]));
+        sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(second, odd[v]));
+      }
     }
   }
 #pragma GCC unroll 4
-  for (int v = 0; v < 4; ++v) {
-    alignas(32) int32_t lanes[8];
-    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum[v]);
-    for (int c = 0; c < 4; ++c) out[v * 4 + c] = lanes[2 * c] + lanes[2 * c + 1];
+  for (int r = 0; r < kCount; ++r) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns), sum[r][0]);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns + 8), sum[r][1]);
   }
 }
 
-template <int kCount = kRows>
+template <bool kWide, int kCount = kRows>
 void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
   if constexpr (kCount > 0) {
     if (rows == kCount) {
-      multiply_narrow<kCount>(a, stride, panel, groups, out);
+      if constexpr (kWide) {
+        multiply_wide<kCount>(a, stride, panel, groups, out);
+      } else {
+        multiply_narrow<kCount>(a, stride, panel, groups, out);
+      }
     } else {
-      multiply_rows<kCount - 1>(rows, a, stride, panel, groups, out);
+      multiply_rows<kWide, kCount - 1>(rows, a, stride, panel, groups, out);
     }
   }
 }
@@ -133,11 +155,9 @@ void run(const LinearArgs& args) noexcept {
       const int rows = args.rows - row < kRows ? args.rows - row : kRows;
       const std::byte* a = args.a + static_cast<size_t>(row) * args.a_stride;
       if (wide) {
-        for (int r = 0; r < rows; ++r) {
-          multiply_wide(a + static_cast<size_t>(r) * args.a_stride + kRowHead, q, groups, sums + r * kColumns);
-        }
+        multiply_rows<true>(rows, a + kRowHead, args.a_stride, q, groups, sums);
       } else {
-        multiply_rows<>(rows, a + kRowHead, args.a_stride, q, groups, sums);
+        multiply_rows<false>(rows, a + kRowHead, args.a_stride, q, groups, sums);
       }
       finish<true>(args, {row, rows, column, columns}, [&](int r, int c) {
         RowScale s;
