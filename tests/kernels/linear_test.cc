@@ -17,7 +17,7 @@ struct Problem {
   std::vector<int8_t> q;
   WeightView floats, bytes;
 
-  explicit Problem(Shape s, bool transposed = false) : shape(s) {
+  explicit Problem(Shape s, bool transposed = false, int largest = 127) : shape(s) {
     const auto rows = static_cast<size_t>(s.rows);
     const auto k = static_cast<size_t>(s.k);
     const auto n = static_cast<size_t>(s.n);
@@ -26,7 +26,7 @@ struct Problem {
     bias = random_floats(n, 3);
     add = random_floats(rows * n, 4);
     std::mt19937 engine(5);
-    std::uniform_int_distribution<int> all(-128, 127);
+    std::uniform_int_distribution<int> all(-largest - 1, largest);
     q.resize(k * n);
     for (auto& v : q) v = static_cast<int8_t>(all(engine));
     scales = random_floats(n, 6, 0.01F);
@@ -87,10 +87,10 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
 
 class LinearTest : public TableTest {
  protected:
-  void expect_like_reference(const LinearKernel& kernel, const LinearKernel& reference, bool bytes, double tolerance) {
+  void expect_like_reference(const LinearKernel& kernel, const LinearKernel& reference, bool bytes, double tolerance, int largest = 127) {
     for (const Shape& shape : kShapes) {
       for (const bool transposed : {false, true}) {
-        const Problem p(shape, transposed);
+        const Problem p(shape, transposed, largest);
         const WeightView& w = bytes ? p.bytes : p.floats;
         const auto expected = run(reference, p, w, Act::kNone, true, false);
         const auto got = run(kernel, p, w, Act::kNone, true, true);
@@ -113,6 +113,9 @@ TEST_P(LinearTest, Bfloat16) {
 }
 
 TEST_P(LinearTest, Int8) { expect_like_reference(table_->i8, table("reference").i8, true, 1e-6); }
+
+/// Weights that no pair of can overflow 16 bits, for which AVX2 has a faster form.
+TEST_P(LinearTest, Int8NarrowWeights) { expect_like_reference(table_->i8, table("reference").i8, true, 1e-6, 63); }
 
 TEST_P(LinearTest, Activations) {
   const Problem p({19, 64, 70});
