@@ -9,8 +9,8 @@
 #include "graph/external_data.h"
 #include "graph/onnx_fields.h"
 #include "graph/order_nodes.h"
+#include "graph/read_records.h"
 #include "graph/read_tensor.h"
-#include "graph/tensor.h"
 #include "graph/verify.h"
 #include "graph/wire.h"
 
@@ -19,109 +19,8 @@ namespace {
 
 using protozero::data_view;
 using protozero::pbf_reader;
-using protozero::pbf_wire_type;
 
 constexpr int kMaxDepth = 16;  // of subgraphs within subgraphs
-
-constexpr uint32_t number(uint32_t field) {
-  return protozero::tag_and_type(field, pbf_wire_type::varint);
-}
-constexpr uint32_t record(uint32_t field) {
-  return protozero::tag_and_type(field, pbf_wire_type::length_delimited);
-}
-
-std::string standard_domain(std::string domain) {
-  return domain == "ai.onnx" ? std::string() : std::move(domain);
-}
-
-std::pair<std::string, std::string> read_entry(pbf_reader message) {
-  std::pair<std::string, std::string> out;
-  while (message.next()) {
-    if (message.tag_and_type() == record(onnx::EntryField::kKey)) {
-      out.first = message.get_string();
-    } else if (message.tag_and_type() == record(onnx::EntryField::kValue)) {
-      out.second = message.get_string();
-    } else {
-      message.skip();
-    }
-  }
-  return out;
-}
-
-std::pair<std::string, int64_t> read_opset(pbf_reader message) {
-  std::pair<std::string, int64_t> out;
-  while (message.next()) {
-    if (message.tag_and_type() == record(onnx::OpsetField::kDomain)) {
-      out.first = standard_domain(message.get_string());
-    } else if (message.tag_and_type() == number(onnx::OpsetField::kVersion)) {
-      out.second = message.get_int64();
-    } else {
-      message.skip();
-    }
-  }
-  return out;
-}
-
-Dim read_dim(pbf_reader message) {
-  Dim out = std::string();
-  while (message.next()) {
-    if (message.tag_and_type() == number(onnx::ValueField::kDimValue)) {
-      out = message.get_int64();
-    } else if (message.tag_and_type() == record(onnx::ValueField::kDimParam)) {
-      out = message.get_string();
-    } else {
-      message.skip();
-    }
-  }
-  return out;
-}
-
-std::vector<Dim> read_shape(pbf_reader message) {
-  std::vector<Dim> out;
-  while (message.next()) {
-    if (message.tag_and_type() == record(onnx::ValueField::kDim)) {
-      out.push_back(read_dim(message.get_message()));
-    } else {
-      message.skip();
-    }
-  }
-  return out;
-}
-
-/// The TypeProto's tensor type; sequences, maps and optionals leave the type undefined.
-void read_type(pbf_reader type, ValueInfo& out) {
-  while (type.next()) {
-    if (type.tag_and_type() != record(onnx::ValueField::kTensorType)) {
-      type.skip();
-      continue;
-    }
-    pbf_reader tensor = type.get_message();
-    while (tensor.next()) {
-      if (tensor.tag_and_type() == number(onnx::ValueField::kElementType)) {
-        const int32_t element = tensor.get_int32();
-        out.type = is_known_type(element) ? static_cast<DataType>(element) : DataType::kUndefined;
-      } else if (tensor.tag_and_type() == record(onnx::ValueField::kShape)) {
-        out.shape = read_shape(tensor.get_message());
-      } else {
-        tensor.skip();
-      }
-    }
-  }
-}
-
-ValueInfo read_value(pbf_reader message) {
-  ValueInfo out;
-  while (message.next()) {
-    if (message.tag_and_type() == record(onnx::ValueField::kName)) {
-      out.name = message.get_string();
-    } else if (message.tag_and_type() == record(onnx::ValueField::kType)) {
-      read_type(message.get_message(), out);
-    } else {
-      message.skip();
-    }
-  }
-  return out;
-}
 
 class Reader {
  public:
@@ -267,110 +166,45 @@ class Reader {
   }
 
   void read_attribute(pbf_reader message, Node& node, int depth) {
-    using Field = onnx::AttributeField;
-    std::string name;
-    int32_t type = onnx::AttributeType::kUndefined;
-    float f = 0;
-    int64_t i = 0;
-    std::string s;
-    data_view tensor;
-    data_view graph;
-    std::vector<float> floats;
-    std::vector<int64_t> ints;
-    std::vector<std::string> strings;
-    int32_t seen = onnx::AttributeType::kUndefined;  // for files older than the type field
-    while (message.next()) {
-      const bool packed = message.wire_type() == pbf_wire_type::length_delimited;
-      switch (message.tag_and_type()) {
-        case record(Field::kName):
-          name = message.get_string();
-          break;
-        case number(Field::kType):
-          type = message.get_int32();
-          break;
-        case protozero::tag_and_type(Field::kFloat, pbf_wire_type::fixed32):
-          f = message.get_float();
-          seen = onnx::AttributeType::kFloat;
-          break;
-        case number(Field::kInt):
-          i = message.get_int64();
-          seen = onnx::AttributeType::kInt;
-          break;
-        case record(Field::kString):
-          s = message.get_string();
-          seen = onnx::AttributeType::kString;
-          break;
-        case record(Field::kTensor):
-          tensor = message.get_view();
-          seen = onnx::AttributeType::kTensor;
-          break;
-        case record(Field::kGraph):
-          graph = message.get_view();
-          seen = onnx::AttributeType::kGraph;
-          break;
-        case record(Field::kFloats):
-        case protozero::tag_and_type(Field::kFloats, pbf_wire_type::fixed32):
-          if (packed) {
-            for (const float value : message.get_packed_float()) floats.push_back(value);
-          } else {
-            floats.push_back(message.get_float());
-          }
-          seen = onnx::AttributeType::kFloats;
-          break;
-        case record(Field::kInts):
-        case number(Field::kInts):
-          if (packed) {
-            for (const int64_t value : message.get_packed_int64()) ints.push_back(value);
-          } else {
-            ints.push_back(message.get_int64());
-          }
-          seen = onnx::AttributeType::kInts;
-          break;
-        case record(Field::kStrings):
-          strings.push_back(message.get_string());
-          seen = onnx::AttributeType::kStrings;
-          break;
-        default:
-          message.skip();
-      }
-    }
+    using Type = onnx::AttributeType;
+    RawAttribute raw = read_raw_attribute(message);
     Attribute value;
-    switch (type != onnx::AttributeType::kUndefined ? type : seen) {
-      case onnx::AttributeType::kFloat:
-        value = f;
+    switch (raw.type) {
+      case Type::kFloat:
+        value = raw.f;
         break;
-      case onnx::AttributeType::kInt:
-        value = i;
+      case Type::kInt:
+        value = raw.i;
         break;
-      case onnx::AttributeType::kString:
-        value = std::move(s);
+      case Type::kString:
+        value = std::move(raw.s);
         break;
-      case onnx::AttributeType::kTensor:
-        value = read_tensor(pbf_reader(tensor), owner_, external_, model_,
-                            describe(node) + ", attribute '" + name + "'")
-                    .tensor;
+      case Type::kTensor: {
+        const std::string where = describe(node) + ", attribute '" + raw.name + "'";
+        value = read_tensor(pbf_reader(raw.tensor), owner_, external_, model_, where).tensor;
         break;
-      case onnx::AttributeType::kGraph: {
+      }
+      case Type::kGraph: {
         auto subgraph = std::make_shared<Graph>();
-        read_graph(pbf_reader(graph), *subgraph, depth + 1);
+        read_graph(pbf_reader(raw.graph), *subgraph, depth + 1);
         value = std::move(subgraph);
         break;
       }
-      case onnx::AttributeType::kFloats:
-        value = std::move(floats);
+      case Type::kFloats:
+        value = std::move(raw.floats);
         break;
-      case onnx::AttributeType::kInts:
-        value = std::move(ints);
+      case Type::kInts:
+        value = std::move(raw.ints);
         break;
-      case onnx::AttributeType::kStrings:
-        value = std::move(strings);
+      case Type::kStrings:
+        value = std::move(raw.strings);
         break;
       default:
-        throw_not_supported(model_ + ": " + describe(node) + ", attribute '" + name +
-                            "': attribute type " + std::to_string(type));
+        throw_not_supported(model_ + ": " + describe(node) + ", attribute '" + raw.name +
+                            "': attribute type " + std::to_string(raw.type));
     }
-    if (!node.attributes.emplace(name, std::move(value)).second) {
-      throw_bad_input(model_ + ": " + describe(node) + " has two attributes '" + name + "'");
+    if (!node.attributes.emplace(raw.name, std::move(value)).second) {
+      throw_bad_input(model_ + ": " + describe(node) + " has two attributes '" + raw.name + "'");
     }
   }
 
