@@ -114,20 +114,17 @@ INSTANTIATE_TEST_SUITE_P(Tiers, EngineTest, kTiers, [](const auto& info) {
   return std::get<0>(info.param) + (p == Precision::kFloat32 ? "_float32" : p == Precision::kBfloat16 ? "_bf16" : "_int8");
 });
 
-TEST(Engine, Int8IsTheSameOnEveryInstructionSet) {
+/// Integer sums are exact and float sums are added in one order, so the vector tables without tiles give the same bits. (AMX has
+/// bfloat16 attention, and the reference table its own order.)
+TEST(Engine, Int8GivesTheSameBitsOnAvx2AndAvx512) {
+  for (const char* name : {"avx2", "avx512"}) {
+    if (!kernels::why_unsupported(name).empty()) GTEST_SKIP() << name << ": " << kernels::why_unsupported(name);
+  }
   const Program program = RandomBert(kSmall).build();
   const Tokens tokens = mixed_lengths();
-  const Engine plain(program, {.table = &kernels::table("reference"), .precision = Precision::kInt8, .threads = 1});
-  const std::vector<float> expected = embed(plain, tokens.batch());
-  for (const std::string& name : kernels::table_names()) {
-    if (!kernels::why_unsupported(name).empty()) continue;
-    const Engine other(program, {.table = &kernels::table(name), .precision = Precision::kInt8, .threads = 2});
-    const std::vector<float> got = embed(other, tokens.batch());
-    for (size_t s = 0; s < tokens.batch().sequences(); ++s) {
-      const size_t at = s * plain.hidden_size();
-      EXPECT_GT(cosine(expected.data() + at, got.data() + at, plain.hidden_size()), 1 - 1e-4) << name << " " << s;
-    }
-  }
+  const Engine narrow(program, {.table = &kernels::table("avx2"), .precision = Precision::kInt8, .threads = 1});
+  const Engine wide(program, {.table = &kernels::table("avx512"), .precision = Precision::kInt8, .threads = 2});
+  EXPECT_EQ(embed(narrow, tokens.batch()), embed(wide, tokens.batch()));
 }
 
 TEST(Engine, LongSequencesAndEmptyOnes) {

@@ -34,7 +34,13 @@ struct Simd {
   }
   /// p * 2^n for a whole n.
   static F scale_by_power(F p, F n) { return _mm512_scalef_ps(p, n); }
-  static float sum(F a) { return _mm512_reduce_add_ps(a); }
+  /// Halves, quarters, then pairs: the order of avx2/simd.h, so that both give the same bits.
+  static float sum(F a) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+  }
   static float largest(F a) { return _mm512_reduce_max_ps(a); }
   static float smallest(F a) { return _mm512_reduce_min_ps(a); }
   /// The first n lanes of v, `other` in the rest.

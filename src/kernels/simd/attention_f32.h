@@ -54,15 +54,15 @@ inline float softmax_row(const AttentionArgs& a, int i, float* s) {
     high = Simd::max(high, Simd::keep_first(load_some(s + first + j, n), n, high));
   });
   const F top = Simd::set1(Simd::largest(high));
-  F total = Simd::zero();
-  each_vector(last - first, [&](int j, int n) {
+  Partial total(Simd::zero());
+  each_vector_in_parts(last - first, [&](int j, int n, int part) {
     const F e = Simd::keep_first(exp(Simd::sub(load_some(s + first + j, n), top)), n, Simd::zero());
-    total = Simd::add(total, e);
+    total.part[part] = Simd::add(total.part[part], e);
     store_some(s + first + j, e, n);
   });
   for (int j = 0; j < first; ++j) s[j] = 0;
   for (int j = last; j < a.length; ++j) s[j] = 0;
-  return Simd::sum(total);
+  return total.sum();
 }
 
 inline void attention_f32(const AttentionArgs& a) noexcept {

@@ -28,27 +28,45 @@ inline void store_some(float* p, F v, int n) {
   }
 }
 
-/// Four partial results, so that a row's sum doesn't wait for one addition after another.
-struct Partial {
-  F part[4];
+/// Sums are kept in 4 x 16 lanes whatever the width of a vector, so that every instruction set adds in the same order and gives the
+/// same bits; four, so that an addition needn't wait for the one before.
+constexpr int kLanes = 16;
+constexpr int kHalves = kLanes / Simd::kWidth;
+constexpr int kParts = 4 * kHalves;
 
-  explicit Partial(F start) : part{start, start, start, start} {}
-  F sum() const { return Simd::add(Simd::add(part[0], part[1]), Simd::add(part[2], part[3])); }
-  F smallest() const { return Simd::min(Simd::min(part[0], part[1]), Simd::min(part[2], part[3])); }
-  F largest() const { return Simd::max(Simd::max(part[0], part[1]), Simd::max(part[2], part[3])); }
+struct Partial {
+  F part[kParts];
+
+  explicit Partial(F start) {
+    for (F& p : part) p = start;
+  }
+  template <typename Combine>
+  F combined(Combine combine) const {
+    F halves[kHalves];
+    for (int h = 0; h < kHalves; ++h) {
+      halves[h] = combine(combine(part[h], part[kHalves + h]), combine(part[2 * kHalves + h], part[3 * kHalves + h]));
+    }
+    return kHalves == 1 ? halves[0] : combine(halves[0], halves[kHalves - 1]);
+  }
+  float sum() const { return Simd::sum(combined(Simd::add)); }
+  float smallest() const { return Simd::smallest(combined(Simd::min)); }
+  float largest() const { return Simd::largest(combined(Simd::max)); }
 };
 
-/// Calls f(i, n, which) as each_vector does, with `which` running 0..3 in a way that the compiler can unroll.
+/// Calls f(i, n, part) as each_vector does, with the part of a Partial that the vector belongs to.
 template <typename Function>
-inline void each_vector_in_four(int width, Function f) {
+inline void each_vector_in_parts(int width, Function f) {
   int i = 0;
-  for (; i + 4 * Simd::kWidth <= width; i += 4 * Simd::kWidth) {
-    f(i, Simd::kWidth, 0);
-    f(i + Simd::kWidth, Simd::kWidth, 1);
-    f(i + 2 * Simd::kWidth, Simd::kWidth, 2);
-    f(i + 3 * Simd::kWidth, Simd::kWidth, 3);
+  for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
+#pragma GCC unroll 8
+    for (int p = 0; p < kParts; ++p) f(i + p * Simd::kWidth, Simd::kWidth, p);
   }
-  each_vector(width - i, [&](int j, int n) { f(i + j, n, 0); });
+  for (; i + kLanes <= width; i += kLanes) {
+#pragma GCC unroll 2
+    for (int p = 0; p < kHalves; ++p) f(i + p * Simd::kWidth, Simd::kWidth, p);
+  }
+  int part = 0;
+  each_vector(width - i, [&](int j, int n) { f(i + j, n, part++); });
 }
 
 inline void norm_rows(const NormArgs& a) noexcept {
@@ -59,24 +77,24 @@ inline void norm_rows(const NormArgs& a) noexcept {
     float* out = a.out + static_cast<size_t>(r) * a.out_stride;
     Partial total(Simd::zero());
     if (add != nullptr) {
-      each_vector_in_four(a.width, [&](int i, int n, int which) {
+      each_vector_in_parts(a.width, [&](int i, int n, int part) {
         const F v = Simd::add(load_some(x + i, n), load_some(add + i, n));
-        total.part[which] = Simd::add(total.part[which], v);
+        total.part[part] = Simd::add(total.part[part], v);
         store_some(out + i, v, n);
       });
       x = out;
     } else if (!a.rms) {
-      each_vector_in_four(a.width, [&](int i, int n, int which) {
-        total.part[which] = Simd::add(total.part[which], load_some(x + i, n));
+      each_vector_in_parts(a.width, [&](int i, int n, int part) {
+        total.part[part] = Simd::add(total.part[part], load_some(x + i, n));
       });
     }
-    const F mean = Simd::set1(a.rms ? 0.0F : Simd::sum(total.sum()) * inverse);
+    const F mean = Simd::set1(a.rms ? 0.0F : total.sum() * inverse);
     Partial squares(Simd::zero());
-    each_vector_in_four(a.width, [&](int i, int n, int which) {
+    each_vector_in_parts(a.width, [&](int i, int n, int part) {
       const F d = Simd::keep_first(Simd::sub(load_some(x + i, n), mean), n, Simd::zero());
-      squares.part[which] = Simd::fma(d, d, squares.part[which]);
+      squares.part[part] = Simd::fma(d, d, squares.part[part]);
     });
-    const float variance = Simd::sum(squares.sum()) * inverse;
+    const float variance = squares.sum() * inverse;
     const F scale = Simd::set1(1.0F / std::sqrt(variance + a.epsilon));
     each_vector(a.width, [&](int i, int n) {
       const F d = Simd::mul(Simd::sub(load_some(x + i, n), mean), scale);
@@ -115,13 +133,13 @@ struct RowScale {
 inline RowScale row_scale(const float* x, int k) {
   Partial low(Simd::set1(x[0]));
   Partial high(Simd::set1(x[0]));
-  each_vector_in_four(k, [&](int i, int n, int which) {
+  each_vector_in_parts(k, [&](int i, int n, int part) {
     const F v = Simd::keep_first(load_some(x + i, n), n, low.part[0]);
-    low.part[which] = Simd::min(low.part[which], v);
-    high.part[which] = Simd::max(high.part[which], v);
+    low.part[part] = Simd::min(low.part[part], v);
+    high.part[part] = Simd::max(high.part[part], v);
   });
-  const float smallest = Simd::smallest(low.smallest());
-  return {(Simd::largest(high.largest()) - smallest) / 255.0F, smallest};
+  const float smallest = low.smallest();
+  return {(high.largest() - smallest) / 255.0F, smallest};
 }
 
 /// q = round((x - offset) / scale), written to q[0, k). Writes whole vectors: q has room up to a multiple of the width.
