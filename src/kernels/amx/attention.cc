@@ -16,7 +16,7 @@ constexpr int kQueries = 16;
 
 constexpr size_t steps_of(int n, int step) { return (static_cast<size_t>(n) + static_cast<size_t>(step) - 1) / static_cast<size_t>(step); }
 
-/// Regions of the workspace.
+/// Regions of the workspace; queries and scores twice, for the block at hand and the next.
 template <int kPlanes>
 struct Layout {
   size_t depth, keys32, channels16;
@@ -28,9 +28,9 @@ struct Layout {
     k = 0;
     v = k + kTiles * depth * 2 * keys32;
     q = v + kTiles * channels16 * keys32;
-    p = q + kTiles * depth;
+    p = q + 2 * kTiles * depth;
     scores = p + kTiles * keys32;
-    total = scores + keys32 * 32 * kQueries * sizeof(float);
+    total = scores + 2 * keys32 * 32 * kQueries * sizeof(float);
   }
 };
 
@@ -120,59 +120,18 @@ inline void multiply_tiles(const std::byte* left, const std::byte* right) {
   }
 }
 
-/// scores [keys32 * 32][16 queries]. Tiles 0 and 1 take turns with 2 and 3, so that a product needn't wait for a store.
+/// scores [32 keys][16 queries] of one block of keys, in tiles 2 and 3.
 template <int kPlanes>
-void multiply_scores(const Layout<kPlanes>& layout, const std::byte* k, const std::byte* q, float* scores) {
+inline void multiply_scores(const Layout<kPlanes>& layout, const std::byte* k, const std::byte* q, float* scores) {
   constexpr size_t kTiles = kPlanes * kTileBytes;
-  const size_t block = layout.depth * kTiles;
-  for (size_t b = 0; b < layout.keys32; ++b, k += 2 * block, scores += 32 * kQueries) {
-    if (b % 2 == 0) {
-      _tile_zero(0);
-      _tile_zero(1);
-      for (size_t d = 0; d < layout.depth; ++d) {
-        multiply_tiles<kPlanes, 0>(k + d * kTiles, q + d * kTiles);
-        multiply_tiles<kPlanes, 1>(k + block + d * kTiles, q + d * kTiles);
-      }
-      _tile_stored(0, scores, 64);
-      _tile_stored(1, scores + 16 * kQueries, 64);
-    } else {
-      _tile_zero(2);
-      _tile_zero(3);
-      for (size_t d = 0; d < layout.depth; ++d) {
-        multiply_tiles<kPlanes, 2>(k + d * kTiles, q + d * kTiles);
-        multiply_tiles<kPlanes, 3>(k + block + d * kTiles, q + d * kTiles);
-      }
-      _tile_stored(2, scores, 64);
-      _tile_stored(3, scores + 16 * kQueries, 64);
-    }
-  }
-}
-
-/// out [2][16 channels][16 queries] = V^T P^T over all keys for two groups of channels (the second may be the first again). Even and
-/// odd blocks of keys have sums of their own, since a chain of products on one tile would wait for each.
-template <int kPlanes>
-void multiply_values(const Layout<kPlanes>& layout, const std::byte* v0, const std::byte* v1, const std::byte* p, float* out) {
-  constexpr size_t kTiles = kPlanes * kTileBytes;
-  _tile_zero(0);
-  _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  size_t b = 0;
-  for (; b + 2 <= layout.keys32; b += 2) {
-    multiply_tiles<kPlanes, 0>(v0 + b * kTiles, p + b * kTiles);
-    multiply_tiles<kPlanes, 1>(v1 + b * kTiles, p + b * kTiles);
-    multiply_tiles<kPlanes, 2>(v0 + (b + 1) * kTiles, p + (b + 1) * kTiles);
-    multiply_tiles<kPlanes, 3>(v1 + (b + 1) * kTiles, p + (b + 1) * kTiles);
+  for (size_t d = 0; d < layout.depth; ++d) {
+    multiply_tiles<kPlanes, 2>(k + d * kTiles, q + d * kTiles);
+    multiply_tiles<kPlanes, 3>(k + (layout.depth + d) * kTiles, q + d * kTiles);
   }
-  if (b < layout.keys32) {
-    multiply_tiles<kPlanes, 0>(v0 + b * kTiles, p + b * kTiles);
-    multiply_tiles<kPlanes, 1>(v1 + b * kTiles, p + b * kTiles);
-  }
-  constexpr int kTileFloats = 16 * kQueries;
-  _tile_stored(0, out, 64);
-  _tile_stored(1, out + kTileFloats, 64);
-  _tile_stored(2, out + 2 * kTileFloats, 64);
-  _tile_stored(3, out + 3 * kTileFloats, 64);
+  _tile_stored(2, scores, 64);
+  _tile_stored(3, scores + 16 * kQueries, 64);
 }
 
 /// 2^x for x <= 0, relative error 5e-5: Taylor to the fourth power on |r| <= 1/2.
@@ -213,10 +172,8 @@ void mask_scores(const AttentionArgs& a, int row, float* scores) {
   }
 }
 
-/// P tiles [32 keys][plane] from the scores: exponentials relative to each query's largest. Gives their sums. `factor`: what the
-/// scores are multiplied by to be in units of log 2.
-template <int kPlanes>
-F exponentials(const Layout<kPlanes>& layout, int length, const float* scores, float factor, std::byte* p) {
+/// The largest score of each query, in units of log 2 when multiplied by `factor`.
+inline F largest_scores(const float* scores, int length, F factor) {
   F high[4] = {Simd::load(scores), Simd::load(scores), Simd::load(scores), Simd::load(scores)};
   int j = 0;
   for (; j + 4 <= length; j += 4) {
@@ -224,36 +181,45 @@ F exponentials(const Layout<kPlanes>& layout, int length, const float* scores, f
     for (int i = 0; i < 4; ++i) high[i] = Simd::max(high[i], Simd::load(scores + (j + i) * kQueries));
   }
   for (; j < length; ++j) high[0] = Simd::max(high[0], Simd::load(scores + j * kQueries));
-  const F scale = Simd::set1(factor);
-  const F top = Simd::mul(Simd::max(Simd::max(high[0], high[1]), Simd::max(high[2], high[3])), scale);
-  F total[2] = {Simd::zero(), Simd::zero()};
-  const auto exponential = [&](int key) {
-    const F s = _mm512_fmsub_ps(Simd::load(scores + key * kQueries), scale, top);
-    return kPlanes == 1 ? power_of_two_short(s) : exp(Simd::mul(s, Simd::set1(0.693147181F)));
-  };
-  const auto put = [&](int key, F first, F second) {
-    total[0] = Simd::add(total[0], first);
-    total[1] = Simd::add(total[1], second);
-    const auto at = static_cast<size_t>(key);
-    split_pairs<kPlanes>(first, second, p + at / 32 * kPlanes * kTileBytes + at % 32 * 32, kTileBytes);
-  };
-  for (j = 0; j + 2 <= length; j += 2) put(j, exponential(j), exponential(j + 1));
-  if (j < length) {
-    put(j, exponential(j), Simd::zero());
-    j += 2;
-  }
-  for (; j < static_cast<int>(layout.keys32) * 32; j += 2) put(j, Simd::zero(), Simd::zero());
-  return Simd::add(total[0], total[1]);
+  return Simd::mul(Simd::max(Simd::max(high[0], high[1]), Simd::max(high[2], high[3])), factor);
 }
 
-/// The two halves of out^T [16 channels][16 queries] added, times `inverse`, turned round and written to the queries' rows.
-void write_channels(const AttentionArgs& a, int row, int rows, int channel, const float* even, const float* odd, F inverse) {
-  alignas(64) float values[16 * kQueries];
-#pragma GCC unroll 4
-  for (int c = 0; c < 16; ++c) {
-    const F sum = Simd::add(Simd::load(even + c * kQueries), Simd::load(odd + c * kQueries));
-    Simd::store(values + c * kQueries, Simd::mul(sum, inverse));
+/// The exponentials of one block of up to 32 keys, relative to each query's largest.
+struct Softmax {
+  F factor, top;
+  F total[2] = {Simd::zero(), Simd::zero()};
+
+  template <int kPlanes>
+  F exponential(const float* score) const {
+    const F s = _mm512_fmsub_ps(Simd::load(score), factor, top);
+    return kPlanes == 1 ? power_of_two_short(s) : exp(Simd::mul(s, Simd::set1(0.693147181F)));
   }
+  /// P tile [16 pairs of keys][16 queries][2] of `keys` keys, zeros after them.
+  template <int kPlanes>
+  void block(const float* scores, int keys, std::byte* p) {
+    int j = 0;
+#pragma GCC unroll 2
+    for (; j + 2 <= keys; j += 2) {
+      put<kPlanes>(exponential<kPlanes>(scores + j * kQueries), exponential<kPlanes>(scores + (j + 1) * kQueries), p + j * 32);
+    }
+    if (j < keys) {
+      put<kPlanes>(exponential<kPlanes>(scores + j * kQueries), Simd::zero(), p + j * 32);
+      j += 2;
+    }
+    for (; j < 32; j += 2) put<kPlanes>(Simd::zero(), Simd::zero(), p + j * 32);
+  }
+  template <int kPlanes>
+  void put(F first, F second, std::byte* p) {
+    total[0] = Simd::add(total[0], first);
+    total[1] = Simd::add(total[1], second);
+    split_pairs<kPlanes>(first, second, p, kTileBytes);
+  }
+};
+
+/// out^T [16 channels][16 queries] times `inverse`, turned round and written to the queries' rows.
+void write_channels(const AttentionArgs& a, int row, int rows, int channel, float* values, F inverse) {
+#pragma GCC unroll 4
+  for (int c = 0; c < 16; ++c) Simd::store(values + c * kQueries, Simd::mul(Simd::load(values + c * kQueries), inverse));
   auto* tile = reinterpret_cast<std::byte*>(values);
   transpose_tile(tile, tile);
   const int n = a.head_size - channel;
@@ -262,40 +228,92 @@ void write_channels(const AttentionArgs& a, int row, int rows, int channel, cons
   }
 }
 
+/// One head. While the vector units take the exponentials of a block of queries, the tile unit multiplies the scores of the next
+/// block and the values of this one, 32 keys at a time.
 template <int kPlanes>
-void attention(const AttentionArgs& a) noexcept {
-  const Layout<kPlanes> layout(a.length, a.head_size);
-  std::byte* base = a.workspace;
-  auto* scores = reinterpret_cast<float*>(base + layout.scores);
-  const bool masked = a.relative_bias != nullptr || a.causal || a.window >= 0 || a.scale <= 0;
-  const float factor = (masked ? 1.0F : a.scale) * 1.44269504F;
-  pack_keys<kPlanes>(a, layout.keys32 * 32, base + layout.k);
-  pack_values<kPlanes>(a, layout, base + layout.v);
-  for (int row = a.begin; row < a.end; row += kQueries) {
-    const int rows = a.end - row < kQueries ? a.end - row : kQueries;
-    pack_queries<kPlanes>(a, row, rows, base + layout.q);
-    multiply_scores<kPlanes>(layout, base + layout.k, base + layout.q, scores);
-    if (masked) mask_scores(a, row, scores);
-    const F sums = exponentials<kPlanes>(layout, a.length, scores, factor, base + layout.p);
-    const F inverse = Simd::div(Simd::set1(1.0F), sums);
-    for (size_t c = 0; c < layout.channels16; c += 2) {
-      alignas(64) float block[4 * 16 * kQueries];
-      const bool pair = c + 1 < layout.channels16;
-      const std::byte* v = base + layout.v + c * layout.keys32 * kPlanes * kTileBytes;
-      multiply_values<kPlanes>(layout, v, pair ? v + layout.keys32 * kPlanes * kTileBytes : v, base + layout.p, block);
-      const auto channel = static_cast<int>(c) * 16;
-      write_channels(a, row, rows, channel, block, block + 2 * 16 * kQueries, inverse);
-      if (pair) write_channels(a, row, rows, channel + 16, block + 16 * kQueries, block + 3 * 16 * kQueries, inverse);
+class Head {
+ public:
+  explicit Head(const AttentionArgs& a) : a_(a), layout_(a.length, a.head_size), base_(a.workspace) {
+    masked_ = a.relative_bias != nullptr || a.causal || a.window >= 0 || a.scale <= 0;
+    factor_ = Simd::set1((masked_ ? 1.0F : a.scale) * 1.44269504F);
+  }
+
+  void run() {
+    pack_keys<kPlanes>(a_, layout_.keys32 * 32, base_ + layout_.k);
+    pack_values<kPlanes>(a_, layout_, base_ + layout_.v);
+    begin_block(a_.begin, 0);
+    for (size_t b = 0; b < layout_.keys32; ++b) multiply_keys(b, 0);
+    int turn = 0;
+    for (int row = a_.begin; row < a_.end; row += kQueries, turn ^= 1) {
+      if (masked_) mask_scores(a_, row, scores(turn));
+      Softmax softmax{factor_, largest_scores(scores(turn), a_.length, factor_)};
+      const bool more = row + kQueries < a_.end;
+      if (more) begin_block(row + kQueries, turn ^ 1);
+      _tile_zero(0);
+      _tile_zero(1);
+      for (size_t b = 0; b < layout_.keys32; ++b) {
+        const int left = a_.length - static_cast<int>(b) * 32;
+        softmax.template block<kPlanes>(scores(turn) + b * 32 * kQueries, left < 32 ? left : 32, base_ + layout_.p + b * kTiles);
+        if (more) multiply_keys(b, turn ^ 1);
+        if (b > 0) multiply_channels(0, b - 1);
+      }
+      multiply_channels(0, layout_.keys32 - 1);
+      finish_block(row, Simd::div(Simd::set1(1.0F), Simd::add(softmax.total[0], softmax.total[1])));
     }
   }
-}
+
+ private:
+  static constexpr size_t kTiles = kPlanes * kTileBytes;
+
+  float* scores(int turn) const {
+    return reinterpret_cast<float*>(base_ + layout_.scores) + static_cast<size_t>(turn) * layout_.keys32 * 32 * kQueries;
+  }
+  std::byte* queries(int turn) const { return base_ + layout_.q + static_cast<size_t>(turn) * layout_.depth * kTiles; }
+
+  void begin_block(int row, int turn) const {
+    pack_queries<kPlanes>(a_, row, a_.end - row < kQueries ? a_.end - row : kQueries, queries(turn));
+  }
+  void multiply_keys(size_t b, int turn) const {
+    multiply_scores<kPlanes>(layout_, base_ + layout_.k + b * 2 * layout_.depth * kTiles, queries(turn), scores(turn) + b * 32 * kQueries);
+  }
+  /// Adds block b of keys to the channel groups c and c + 1 (the last one twice when their number is odd), in tiles 0 and 1.
+  void multiply_channels(size_t c, size_t b) const {
+    const std::byte* p = base_ + layout_.p + b * kTiles;
+    const size_t second = c + 1 < layout_.channels16 ? c + 1 : c;
+    multiply_tiles<kPlanes, 0>(base_ + layout_.v + (c * layout_.keys32 + b) * kTiles, p);
+    multiply_tiles<kPlanes, 1>(base_ + layout_.v + (second * layout_.keys32 + b) * kTiles, p);
+  }
+  /// Writes the first two channel groups, then multiplies and writes the others.
+  void finish_block(int row, F inverse) const {
+    const int rows = a_.end - row < kQueries ? a_.end - row : kQueries;
+    for (size_t c = 0; c < layout_.channels16; c += 2) {
+      if (c > 0) {
+        _tile_zero(0);
+        _tile_zero(1);
+        for (size_t b = 0; b < layout_.keys32; ++b) multiply_channels(c, b);
+      }
+      alignas(64) float block[2 * 16 * kQueries];
+      _tile_stored(0, block, 64);
+      _tile_stored(1, block + 16 * kQueries, 64);
+      const auto channel = static_cast<int>(c) * 16;
+      write_channels(a_, row, rows, channel, block, inverse);
+      if (c + 1 < layout_.channels16) write_channels(a_, row, rows, channel + 16, block + 16 * kQueries, inverse);
+    }
+  }
+
+  const AttentionArgs& a_;
+  const Layout<kPlanes> layout_;
+  std::byte* const base_;
+  bool masked_;
+  F factor_;
+};
 
 }  // namespace
 
 size_t amx_attention_workspace(int length, int head_size) noexcept { return Layout<2>(length, head_size).total; }
 
-void amx_attention_f32(const AttentionArgs& args) noexcept { attention<2>(args); }
+void amx_attention_f32(const AttentionArgs& args) noexcept { Head<2>(args).run(); }
 
-void amx_attention_bf16(const AttentionArgs& args) noexcept { attention<1>(args); }
+void amx_attention_bf16(const AttentionArgs& args) noexcept { Head<1>(args).run(); }
 
 }  // namespace embedforge::kernels
