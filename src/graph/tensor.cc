@@ -228,7 +228,8 @@ std::optional<int64_t> checked_element_count(std::span<const int64_t> dims) {
 Tensor make_view(DataType type, std::vector<int64_t> dims, std::span<const std::byte> bytes,
                  std::shared_ptr<const void> owner) {
   const size_t size = element_size(type);
-  if (size > 1 && reinterpret_cast<uintptr_t>(bytes.data()) % size != 0) {
+  const bool misaligned = size > 1 && reinterpret_cast<uintptr_t>(bytes.data()) % size != 0;
+  if (misaligned && !bytes.empty()) {
     // uint64_t elements give the copy the alignment that every element type needs.
     auto buffer = std::make_shared<std::vector<uint64_t>>((bytes.size() + 7) / 8);
     std::memcpy(buffer->data(), bytes.data(), bytes.size());
