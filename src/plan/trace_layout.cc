@@ -253,6 +253,15 @@ Forms split(const Call& call) {
   return out;
 }
 
+Forms concat(const Call& call) {
+  const Viewed* in = call.viewed(0);
+  if (call.input_count() == 1 && in != nullptr) return {*in};
+  for (size_t i = 0; i < call.input_count(); ++i) {
+    if (call.viewed(i) != nullptr) call.refuse("joins values of the tokens");
+  }
+  return {};
+}
+
 Forms expand(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
@@ -276,10 +285,11 @@ Forms expand(const Call& call) {
 
 Handler find_layout(const Node& node) {
   static const std::map<std::string, Handler> kHandlers = {
-      {"Cast", cast},       {"Dropout", same},           {"Expand", expand},
-      {"Flatten", flatten}, {"Identity", same},          {"Reshape", reshape_op},
-      {"Shape", shape},     {"Slice", slice_op},         {"Split", split},
-      {"Squeeze", squeeze}, {"Transpose", transpose_op}, {"Unsqueeze", unsqueeze}};
+      {"Cast", cast},          {"Concat", concat},   {"Dropout", same},
+      {"Expand", expand},      {"Flatten", flatten}, {"Identity", same},
+      {"Reshape", reshape_op}, {"Shape", shape},     {"Slice", slice_op},
+      {"Split", split},        {"Squeeze", squeeze}, {"Transpose", transpose_op},
+      {"Unsqueeze", unsqueeze}};
   if (!node.domain.empty()) return nullptr;
   if (node.op_type == "Gather")
     return nullptr;  // find_embedding, which comes back here for tokens' values

@@ -67,6 +67,7 @@ class Sentence(torch.nn.Module):
             total = torch.sum(tokens * mask, 1)
             count = torch.clamp(mask.sum(1), min=1e-9)
             out = total / (torch.sqrt(count) if self.pooling == "mean_sqrt_len_tokens" else count)
+        out = torch.cat([out], 1)  # of the one pooling mode
         if self.normalize:
             out = torch.nn.functional.normalize(out, p=2, dim=1)
         return tokens, out
