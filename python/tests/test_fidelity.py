@@ -25,9 +25,11 @@ def runtime_vectors(path: Path, folder: Path, texts: list[str]) -> np.ndarray:
     tokenizer.enable_padding()
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = {value.name for value in session.get_inputs()}
-    rows = []
+    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    pooled = np.zeros((len(texts), 384), np.float32)
     for at in range(0, len(texts), 16):
-        encodings = tokenizer.encode_batch([text.strip() for text in texts[at : at + 16]])
+        batch = by_length[at : at + 16]
+        encodings = tokenizer.encode_batch([texts[i].strip() for i in batch])
         feed = {
             "input_ids": np.array([e.ids for e in encodings], np.int64),
             "attention_mask": np.array([e.attention_mask for e in encodings], np.int64),
@@ -35,8 +37,7 @@ def runtime_vectors(path: Path, folder: Path, texts: list[str]) -> np.ndarray:
         }
         hidden = session.run(None, {name: feed[name] for name in names})[0]
         mask = feed["attention_mask"][:, :, None]
-        rows.append((hidden * mask).sum(axis=1) / mask.sum(axis=1))
-    pooled = np.concatenate(rows)
+        pooled[batch] = (hidden * mask).sum(axis=1) / mask.sum(axis=1)
     return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
 
 
