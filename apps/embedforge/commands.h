@@ -1,4 +1,5 @@
-// Takes: the command line's parser. Gives: its subcommands, one file each. Never: computes; the library does.
+// Takes: the command line's parser. Gives: its subcommands, one file each. Never: computes; the
+// library does.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -33,14 +33,19 @@ void add_convert(CLI::App& app) {
   const auto flags = std::make_shared<ConvertFlags>();
   CLI::App* command =
       app.add_subcommand("convert", "Make an ONNX model folder from a Hugging Face checkpoint");
-  command->add_option("MODEL", flags->model, "hub id in the cache, or a folder with config.json and weights")->type_name("")
+  command
+      ->add_option("MODEL", flags->model,
+                   "hub id in the cache, or a folder with config.json and weights")
+      ->type_name("")
       ->required();
   command->add_option("-o,--output", flags->out, "folder to write")->required();
   command->add_option("--opset", flags->options.opset, "17 to 20")->capture_default_str();
-  command->add_flag("--with-pooling", flags->options.with_pooling,
-                    "add the output sentence_embedding, pooled and normalized as modules.json says");
-  command->add_flag("--verify", flags->verify,
-                    "run the written file and the checkpoint on a few texts and print the largest difference");
+  command->add_flag(
+      "--with-pooling", flags->options.with_pooling,
+      "add the output sentence_embedding, pooled and normalized as modules.json says");
+  command->add_flag(
+      "--verify", flags->verify,
+      "run the written file and the checkpoint on a few texts and print the largest difference");
   command->footer(
       "Example:\n  embedforge convert sentence-transformers/all-MiniLM-L6-v2 -o minilm --verify");
   command->callback([flags] { run_convert(*flags); });

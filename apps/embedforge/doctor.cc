@@ -41,7 +41,8 @@ void run_doctor() {
   line("version", std::string("embedforge ") + kVersion);
   line("processor", cpu.model_name);
   line("features", features());
-  line("caches", fmt::format("{} kB L1, {} kB L2 a core", cpu.l1d_bytes >> 10U, cpu.l2_bytes >> 10U));
+  line("caches",
+       fmt::format("{} kB L1, {} kB L2 a core", cpu.l1d_bytes >> 10U, cpu.l2_bytes >> 10U));
   line("kernels", std::string(kernels::best_table().name) + " (EMBEDFORGE_ISA chooses another)");
   for (const std::string& name : kernels::table_names()) {
     const std::string reason = kernels::why_unsupported(name);

@@ -27,7 +27,8 @@ struct EncodeFlags {
 
 void run_encode(const EncodeFlags& flags) {
   if (flags.precision != "float32") {
-    throw_not_supported("--precision " + flags.precision + " is not in this build; use --precision float32");
+    throw_not_supported("--precision " + flags.precision +
+                        " is not in this build; use --precision float32");
   }
   TextSource source(flags.texts, flags.input);
   const Embedder embedder = load_embedder(flags.model);
@@ -35,8 +36,8 @@ void run_encode(const EncodeFlags& flags) {
   options.normalize = !flags.no_normalize;
   const size_t full = embedder.dimension();
   if (options.dimensions > full) {
-    throw_usage("--dimensions " + std::to_string(options.dimensions) + " is more than the model's " +
-                std::to_string(full));
+    throw_usage("--dimensions " + std::to_string(options.dimensions) +
+                " is more than the model's " + std::to_string(full));
   }
   const auto sink = open_sink(flags.output, options.dimensions > 0 ? options.dimensions : full);
   Progress progress("encoded", source.count(), flags.progress);
@@ -59,18 +60,24 @@ void add_encode(CLI::App& app) {
   const auto flags = std::make_shared<EncodeFlags>();
   CLI::App* command = app.add_subcommand("encode", "Turn texts into embeddings");
   add_model_flags(*command, flags->model);
-  command->add_option("TEXT", flags->texts, "texts; without any, lines of --input or standard input")->type_name("");
-  command->add_option("--input", flags->input, "a file with a text a line, or - for standard input");
-  command->add_option("--output", flags->output, "FILE.npy, FILE.jsonl, or - for JSON lines on stdout")
+  command
+      ->add_option("TEXT", flags->texts, "texts; without any, lines of --input or standard input")
+      ->type_name("");
+  command->add_option("--input", flags->input,
+                      "a file with a text a line, or - for standard input");
+  command
+      ->add_option("--output", flags->output, "FILE.npy, FILE.jsonl, or - for JSON lines on stdout")
       ->capture_default_str();
   command->add_option("--batch-size", flags->options.batch_size, "texts taken up at once")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  command->add_flag("--no-normalize", flags->no_normalize, "leave the vectors' lengths as they are");
+  command->add_flag("--no-normalize", flags->no_normalize,
+                    "leave the vectors' lengths as they are");
   command->add_option("--prompt-name", flags->options.prompt_name,
                       "a prompt of config_sentence_transformers.json");
-  command->add_option("--dimensions", flags->options.dimensions,
-                      "cut to this many, then normalize again")
+  command
+      ->add_option("--dimensions", flags->options.dimensions,
+                   "cut to this many, then normalize again")
       ->check(CLI::Range(1, 1 << 20));
   command->add_option("--precision", flags->precision)
       ->check(CLI::IsMember({"float32", "int8", "uint8", "binary", "ubinary"}))
@@ -79,7 +86,8 @@ void add_encode(CLI::App& app) {
   command->footer(
       "Examples:\n"
       "  embedforge encode minilm \"A man is playing a guitar\"\n"
-      "  embedforge encode sentence-transformers/all-MiniLM-L6-v2 --input texts.txt --output vectors.npy");
+      "  embedforge encode sentence-transformers/all-MiniLM-L6-v2 --input texts.txt --output "
+      "vectors.npy");
   command->callback([flags] { run_encode(*flags); });
 }
 

@@ -62,7 +62,8 @@ Json values_json(const std::vector<ValueInfo>& values) {
   return list;
 }
 
-/// What the native engine does with the graph: the number of its steps by kind, or why it can't run it.
+/// What the native engine does with the graph: the number of its steps by kind, or why it can't run
+/// it.
 Json native_json(const Graph& graph) {
   static constexpr std::array<const char*, 7> kKinds = {"embed", "norm",      "linear", "add",
                                                         "gate",  "attention", "pool"};
@@ -177,8 +178,10 @@ void run_inspect(const InspectFlags& flags) {
 void add_inspect(CLI::App& app) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* command = app.add_subcommand(
-      "inspect", "Show a model's inputs, outputs, opset, sizes, operators and what the engine does with it");
-  command->add_option("FILE|DIR", flags->target, "an .onnx file, or a folder or hub id with some")->type_name("")
+      "inspect",
+      "Show a model's inputs, outputs, opset, sizes, operators and what the engine does with it");
+  command->add_option("FILE|DIR", flags->target, "an .onnx file, or a folder or hub id with some")
+      ->type_name("")
       ->required();
   command->add_flag("--json", flags->json, "as JSON; an array when there are several files");
   command->footer("Example:\n  embedforge inspect minilm/onnx/model.onnx --json");

@@ -1,11 +1,11 @@
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
 
 #include "base/atomic_file.h"
 #include "commands.h"
@@ -15,19 +15,17 @@
 namespace embedforge::app {
 namespace {
 
-constexpr int kBugStatus = 1;
-constexpr int kUsageStatus = 2;
-
 void stop_on_signal(int signal) {
   remove_partial_files();
   _exit(128 + signal);
 }
 
-/// One line on stderr, whatever the message holds.
-void complain(std::string_view message) {
-  std::string line = "embedforge: ";
-  for (const char c : message) line += c == '\n' || c == '\r' ? ' ' : c;
-  std::fputs((line + "\n").c_str(), stderr);
+/// One line on stderr, whatever the message holds. Allocates nothing: memory may have run out.
+void complain(const char* kind, std::string_view message) noexcept {
+  std::fputs("embedforge: ", stderr);
+  std::fputs(kind, stderr);
+  for (const char c : message) std::fputc(c == '\n' || c == '\r' ? ' ' : c, stderr);
+  std::fputc('\n', stderr);
 }
 
 void add_commands(CLI::App& app) {
@@ -42,25 +40,30 @@ void add_commands(CLI::App& app) {
   add_doctor(app);
 }
 
-int run(int argc, char** argv) {
+int parse_and_run(int argc, char** argv) {
   CLI::App app("Text-embedding models: convert, inspect and run them fast on a CPU", "embedforge");
   add_commands(app);
   try {
     app.parse(argc, argv);
-    return std::fflush(stdout) == 0 ? 0 : exit_status(ErrorCode::kBadInput);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    complain(std::string(error.what()) + "; see embedforge -h");
-    return kUsageStatus;
+    if (error.get_exit_code() == 0) return app.exit(error);  // -h and --version
+    throw_usage(std::string(error.what()) + "; see embedforge -h");
+  }
+  return std::fflush(stdout) == 0 ? 0 : exit_status(ErrorCode::kBadInput);
+}
+
+int run(int argc, char** argv) noexcept {
+  try {
+    return parse_and_run(argc, argv);
   } catch (const Error& error) {
-    complain(error.what());
+    complain("", error.what());
     return exit_status(error.code());
   } catch (const std::bad_alloc&) {
-    complain("out of memory");
+    complain("", "out of memory");
   } catch (const std::exception& error) {
-    complain(std::string("bug: ") + error.what());
+    complain("bug: ", error.what());
   }
-  return kBugStatus;
+  return exit_status(ErrorCode::kBug);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Takes: the flags that choose a model and how it runs. Gives: the loaded Embedder, or why it can't be had.
-// Never: ignores a flag that was given.
+// Takes: the flags that choose a model and how it runs. Gives: the loaded Embedder, or why it can't
+// be had. Never: ignores a flag that was given.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,5 @@
-// Takes: text for people or machines. Gives: it on stdout, or a progress bar on stderr. Never: mixes the two.
+// Takes: text for people or machines. Gives: it on stdout, or a progress bar on stderr. Never:
+// mixes the two.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@ void print(std::string_view text);
 /// "91.0 MB" (decimal units, as file managers and the hub show them).
 std::string size_text(uint64_t bytes);
 
-/// A line on stderr that is rewritten in place; silent unless stderr is a terminal or it is asked for.
+/// A line on stderr that is rewritten in place; silent unless stderr is a terminal or it is asked
+/// for.
 class Progress {
  public:
   /// `total` 0: not known, only the count is shown.

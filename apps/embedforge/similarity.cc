@@ -45,11 +45,15 @@ void add_similarity(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("similarity", "Print the cosine of the first text to each of the others");
   add_model_flags(*command, flags->model);
-  command->add_option("TEXT", flags->texts, "TEXT_A TEXT_B...")->type_name("")->required()->expected(2, 1 << 20);
+  command->add_option("TEXT", flags->texts, "TEXT_A TEXT_B...")
+      ->type_name("")
+      ->required()
+      ->expected(2, 1 << 20);
   command->add_flag("--json", flags->json, "as a JSON array of score and text");
   command->footer(
       "Example:\n"
-      "  embedforge similarity minilm \"A man plays a guitar\" \"Someone makes music\" \"It rains\"");
+      "  embedforge similarity minilm \"A man plays a guitar\" \"Someone makes music\" \"It "
+      "rains\"");
   command->callback([flags] { run_similarity(*flags); });
 }
 

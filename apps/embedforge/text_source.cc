@@ -48,8 +48,8 @@ std::vector<std::string> TextSource::next() {
   while (block.size() < kBlockTexts && bytes < kBlockBytes && read_line(line)) {
     const size_t invalid = find_invalid_utf8(line);
     if (invalid != std::string::npos) {
-      const std::string place =
-          name_.empty() ? "text " + std::to_string(line_) : name_ + ": line " + std::to_string(line_);
+      const std::string place = name_.empty() ? "text " + std::to_string(line_)
+                                              : name_ + ": line " + std::to_string(line_);
       throw_bad_input(place + ": not UTF-8 at byte " + std::to_string(invalid + 1) +
                       " of it; convert it with iconv");
     }

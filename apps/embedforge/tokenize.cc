@@ -45,9 +45,14 @@ void add_tokenize(CLI::App& app) {
   const auto flags = std::make_shared<TokenizeFlags>();
   CLI::App* command = app.add_subcommand(
       "tokenize", "Print token ids, tokens and offsets (in characters), one JSON object a line");
-  command->add_option("MODEL", flags->model, "hub id in the cache, or a folder")->type_name("")->required();
-  command->add_option("TEXT", flags->texts, "texts; without any, lines of --input or standard input")->type_name("");
-  command->add_option("--input", flags->input, "a file with a text a line, or - for standard input");
+  command->add_option("MODEL", flags->model, "hub id in the cache, or a folder")
+      ->type_name("")
+      ->required();
+  command
+      ->add_option("TEXT", flags->texts, "texts; without any, lines of --input or standard input")
+      ->type_name("");
+  command->add_option("--input", flags->input,
+                      "a file with a text a line, or - for standard input");
   command->add_option("--max-length", flags->options.max_length,
                       "cut to this many tokens (default: not cut)");
   command->add_flag("--no-special-tokens", flags->no_special, "without [CLS], [SEP] and the like");

@@ -46,8 +46,8 @@ class JsonSink : public VectorSink {
   std::optional<AtomicFile> file_;
 };
 
-/// Format 1.0 of numpy.lib.format: magic, version, header length, a Python dict padded to a multiple of 64, the data.
-/// The number of rows is known last, so the header has room for any.
+/// Format 1.0 of numpy.lib.format: magic, version, header length, a Python dict padded to a
+/// multiple of 64, the data. The number of rows is known last, so the header has room for any.
 class NpySink : public VectorSink {
  public:
   NpySink(const std::string& path, size_t dimension) : file_(path), dimension_(dimension) {
@@ -86,7 +86,8 @@ std::unique_ptr<VectorSink> open_sink(const std::string& path, size_t dimension)
   const std::string extension = std::filesystem::path(path).extension().string();
   if (path == "-" || extension == ".jsonl") return std::make_unique<JsonSink>(path);
   if (extension == ".npy") return std::make_unique<NpySink>(path, dimension);
-  throw_usage("--output " + path + ": must end in .npy or .jsonl, or be - for JSON lines on stdout");
+  throw_usage("--output " + path +
+              ": must end in .npy or .jsonl, or be - for JSON lines on stdout");
 }
 
 }  // namespace embedforge::app

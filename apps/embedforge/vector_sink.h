@@ -1,5 +1,5 @@
-// Takes: texts with their embeddings, block after block. Gives: a .npy or .jsonl file, whole or not at all, or JSON lines on stdout.
-// Never: holds rows back.
+// Takes: texts with their embeddings, block after block. Gives: a .npy or .jsonl file, whole or not
+// at all, or JSON lines on stdout. Never: holds rows back.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ class VectorSink {
   virtual void finish() = 0;
 };
 
-/// By the path's extension: .npy (float32, [n, dimension]), .jsonl; "-" is stdout. Errors: kUsage for another extension;
-/// kBadInput when it can't be written.
+/// By the path's extension: .npy (float32, [n, dimension]), .jsonl; "-" is stdout. Errors: kUsage
+/// for another extension; kBadInput when it can't be written.
 std::unique_ptr<VectorSink> open_sink(const std::string& path, size_t dimension);
 
 }  // namespace embedforge::app

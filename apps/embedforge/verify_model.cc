@@ -23,14 +23,13 @@ namespace embedforge::app {
 namespace {
 
 constexpr std::array<std::string_view, 5> kTexts = {
-    "A man is playing a guitar on the stage.",
-    "How do I change the battery of a bicycle light?",
-    "Two plus two is four.",
-    "",
+    "A man is playing a guitar on the stage.", "How do I change the battery of a bicycle light?",
+    "Two plus two is four.", "",
     "The committee met on Tuesday, read the minutes aloud, argued for an hour about the roof, and "
     "adjourned without a decision; the secretary was asked to obtain three further estimates."};
 
-// Values are of order 1 before normalization and less after; float32 sums of some hundred terms keep 1e-5 of that.
+// Values are of order 1 before normalization and less after; float32 sums of some hundred terms
+// keep 1e-5 of that.
 constexpr double kTolerance = 1e-4;
 
 /// Mean or first token of the reference's rows, by the first pooling mode.
@@ -38,7 +37,8 @@ std::vector<double> pooled(const std::vector<double>& hidden, size_t width, Pool
   const size_t tokens = mode == PoolingMode::kCls ? 1 : hidden.size() / width;
   std::vector<double> sum(width, 0.0);
   for (size_t t = 0; t < tokens; ++t) {
-    for (size_t j = 0; j < width; ++j) sum[j] += hidden[t * width + j] / static_cast<double>(tokens);
+    for (size_t j = 0; j < width; ++j)
+      sum[j] += hidden[t * width + j] / static_cast<double>(tokens);
   }
   return sum;
 }
@@ -77,8 +77,9 @@ void verify_model(const std::string& checkpoint, const std::filesystem::path& wr
   print(fmt::format("verify: largest difference to the checkpoint {:.1e} over {} texts\n", largest,
                     kTexts.size()));
   if (!(largest <= kTolerance)) {
-    throw Error(ErrorCode::kBug, fmt::format("{}: differs from the checkpoint by {:.1e}, expected {:.0e} at most",
-                                             embedder.model_path(), largest, kTolerance));
+    throw Error(ErrorCode::kBug,
+                fmt::format("{}: differs from the checkpoint by {:.1e}, expected {:.0e} at most",
+                            embedder.model_path(), largest, kTolerance));
   }
 }
 

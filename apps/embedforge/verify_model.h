@@ -1,5 +1,5 @@
-// Takes: a checkpoint and the model folder made from it. Gives: how far their embeddings are apart, printed.
-// Never: uses the graph or the engine for the checkpoint's side.
+// Takes: a checkpoint and the model folder made from it. Gives: how far their embeddings are apart,
+// printed. Never: uses the graph or the engine for the checkpoint's side.
 #pragma once
 
 #include <filesystem>
@@ -7,8 +7,8 @@
 
 namespace embedforge::app {
 
-/// Embeds a few texts with the written file and, in double precision, with the checkpoint's own tensors.
-/// Errors: kBug when they differ by more than float32 rounding explains.
+/// Embeds a few texts with the written file and, in double precision, with the checkpoint's own
+/// tensors. Errors: kBug when they differ by more than float32 rounding explains.
 void verify_model(const std::string& checkpoint, const std::filesystem::path& written);
 
 }  // namespace embedforge::app

@@ -1,5 +1,5 @@
-// Takes: the extension module. Gives: the library's classes and functions in it, one register function a file.
-// Never: holds the interpreter's lock while it computes.
+// Takes: the extension module. Gives: the library's classes and functions in it, one register
+// function a file. Never: holds the interpreter's lock while it computes.
 #pragma once
 
 #include <nanobind/nanobind.h>

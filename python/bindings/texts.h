@@ -1,4 +1,5 @@
-// Takes: a sequence of Python strings. Gives: views of their UTF-8, valid as long as the value lives. Never: copies a text.
+// Takes: a sequence of Python strings. Gives: views of their UTF-8, valid as long as the value
+// lives. Never: copies a text.
 #pragma once
 
 #include <nanobind/nanobind.h>

@@ -14,7 +14,8 @@
 namespace embedforge {
 namespace {
 
-// Paths of the files being written, for remove_partial_files(). Fixed so that a signal handler may walk it.
+// Paths of the files being written, for remove_partial_files(). Fixed so that a signal handler may
+// walk it.
 constexpr size_t kMaxOpen = 64;
 std::array<std::atomic<const char*>, kMaxOpen> partial_paths{};
 

@@ -1,4 +1,5 @@
-// Takes: a path and bytes. Gives: the file, whole or not at all. Never: leaves a half-written file behind.
+// Takes: a path and bytes. Gives: the file, whole or not at all. Never: leaves a half-written file
+// behind.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,8 @@
 
 namespace embedforge {
 
-/// Writes beside the target (same folder, hidden name) and renames on commit(); without commit the partial file is removed.
+/// Writes beside the target (same folder, hidden name) and renames on commit(); without commit the
+/// partial file is removed.
 class AtomicFile {
  public:
   /// Errors: kBadInput with the path when the folder can't be written. Parent folders are made.
@@ -32,7 +34,8 @@ class AtomicFile {
   size_t size_ = 0;
 };
 
-/// Removes the partial files of this process; for a signal handler's use before it exits (async-signal-safe).
+/// Removes the partial files of this process; for a signal handler's use before it exits
+/// (async-signal-safe).
 void remove_partial_files() noexcept;
 
 }  // namespace embedforge

@@ -53,13 +53,15 @@ class BertBuilder {
                              config_.epsilon);
   }
 
-  /// (1 - mask) * lowest: 0 for tokens, the lowest finite float for padding; [batch, 1, 1, sequence].
+  /// (1 - mask) * lowest: 0 for tokens, the lowest finite float for padding; [batch, 1, 1,
+  /// sequence].
   std::string additive_mask() {
     const std::string axes = build_.integers("mask.axes", {1, 2});
     const std::string wide = build_.add("mask.unsqueeze", "Unsqueeze", {"attention_mask", axes});
     const std::string real =
         build_.add("mask.cast", "Cast", {wide}, {{"to", static_cast<int64_t>(DataType::kFloat)}});
-    const std::string padding = build_.add("mask.invert", "Sub", {build_.scalar("one", 1.0F), real});
+    const std::string padding =
+        build_.add("mask.invert", "Sub", {build_.scalar("one", 1.0F), real});
     return build_.add(
         "mask.additive", "Mul",
         {padding, build_.scalar("mask.lowest", std::numeric_limits<float>::lowest())});
@@ -83,7 +85,8 @@ class BertBuilder {
     return normalized("embeddings.LayerNorm", sum, "embeddings.LayerNorm.output");
   }
 
-  /// [batch, sequence, hidden] -> [batch, heads, sequence, head size], or with the last two swapped.
+  /// [batch, sequence, hidden] -> [batch, heads, sequence, head size], or with the last two
+  /// swapped.
   std::string heads(const std::string& name, const std::string& input, std::vector<int64_t> order) {
     const std::string shape =
         build_.integers("attention.heads", {0, 0, config_.heads, config_.head_size()});
@@ -96,8 +99,8 @@ class BertBuilder {
     const std::string self = layer + ".attention.self";
     const float scale = 1.0F / std::sqrt(static_cast<float>(config_.head_size()));
     const bool fold = is_power_of_two(scale);
-    const std::string q = heads(self + ".query", linear(self + ".query", hidden, fold ? scale : 1.0F),
-                                {0, 2, 1, 3});
+    const std::string q =
+        heads(self + ".query", linear(self + ".query", hidden, fold ? scale : 1.0F), {0, 2, 1, 3});
     const std::string k = heads(self + ".key", linear(self + ".key", hidden), {0, 2, 3, 1});
     const std::string v = heads(self + ".value", linear(self + ".value", hidden), {0, 2, 1, 3});
     std::string scores = build_.add(self + ".scores", "MatMul", {q, k});
@@ -111,9 +114,9 @@ class BertBuilder {
     const std::string context = build_.add(self + ".context", "MatMul", {weights, v});
     const std::string ordered = build_.add(self + ".ordered", "Transpose", {context},
                                            {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
-    const std::string merged = build_.add(
-        self + ".merged", "Reshape",
-        {ordered, build_.integers("attention.merge", {0, 0, config_.hidden_size})});
+    const std::string merged =
+        build_.add(self + ".merged", "Reshape",
+                   {ordered, build_.integers("attention.merge", {0, 0, config_.hidden_size})});
     const std::string output = layer + ".attention.output";
     const std::string projected = linear(output + ".dense", merged);
     const std::string residual = build_.add(output + ".residual", "Add", {projected, hidden});
@@ -143,8 +146,9 @@ class BertBuilder {
       return build_.add(name, "Mul", {product, half});
     }
     if (config_.activation != "gelu_new" && config_.activation != "gelu_pytorch_tanh") {
-      throw_not_supported("config.json: hidden_act \"" + config_.activation +
-                          "\" is not supported (supported: gelu, gelu_new, gelu_pytorch_tanh, relu)");
+      throw_not_supported(
+          "config.json: hidden_act \"" + config_.activation +
+          "\" is not supported (supported: gelu, gelu_new, gelu_pytorch_tanh, relu)");
     }
     // x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2
     const std::string three = build_.scalar("gelu.three", 3.0F);

@@ -1,5 +1,6 @@
-// Takes: a BERT checkpoint's config.json and tensors. Gives: the encoder as an ONNX graph of standard operators.
-// Never: changes a weight's value, except by a power of two where attention's scale is one.
+// Takes: a BERT checkpoint's config.json and tensors. Gives: the encoder as an ONNX graph of
+// standard operators. Never: changes a weight's value, except by a power of two where attention's
+// scale is one.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +27,19 @@ struct BertConfig {
   int64_t head_size() const { return hidden_size / heads; }
 };
 
-/// Errors: kBadInput with file and field; kNotSupported for another architecture, position embedding or activation.
+/// Errors: kBadInput with file and field; kNotSupported for another architecture, position
+/// embedding or activation.
 BertConfig read_bert_config(const std::filesystem::path& path);
 
-/// The checkpoint's tensors under their names without prefix ("embeddings.word_embeddings.weight"), as float32, checked:
-/// every tensor that the encoder needs is there and has the shape that config.json gives. Others (pooler, heads) are left out.
-/// Errors: kBadInput with the tensor, the shape expected and the shape found.
+/// The checkpoint's tensors under their names without prefix ("embeddings.word_embeddings.weight"),
+/// as float32, checked: every tensor that the encoder needs is there and has the shape that
+/// config.json gives. Others (pooler, heads) are left out. Errors: kBadInput with the tensor, the
+/// shape expected and the shape found.
 TensorMap bert_weights(const BertConfig& config, const TensorMap& checkpoint);
 
-/// Inputs input_ids, attention_mask, token_type_ids: int64 [batch, sequence]. Output last_hidden_state: float32
-/// [batch, sequence, hidden]. Weights of linear layers are stored [in, out].
+/// Inputs input_ids, attention_mask, token_type_ids: int64 [batch, sequence]. Output
+/// last_hidden_state: float32 [batch, sequence, hidden]. Weights of linear layers are stored [in,
+/// out].
 Graph build_bert(const BertConfig& config, const TensorMap& weights, int opset);
 
 }  // namespace embedforge

@@ -63,8 +63,8 @@ const Tensor* find_tensor(const TensorMap& checkpoint, const std::string& name) 
   if (found != checkpoint.end()) return &found->second;
   const size_t norm = name.rfind("LayerNorm.");
   if (norm == std::string::npos) return nullptr;
-  const auto old = checkpoint.find(name.substr(0, norm) +
-                                   (name.ends_with("weight") ? "LayerNorm.gamma" : "LayerNorm.beta"));
+  const auto old = checkpoint.find(
+      name.substr(0, norm) + (name.ends_with("weight") ? "LayerNorm.gamma" : "LayerNorm.beta"));
   return old == checkpoint.end() ? nullptr : &old->second;
 }
 

@@ -38,7 +38,8 @@ std::set<std::string> shards_of(const fs::path& path) {
   for (const auto& [tensor, file] : map->items()) {
     const std::string name = file.is_string() ? file.get<std::string>() : "";
     if (name.empty() || name.find('/') != std::string::npos || name == "..") {
-      throw_bad_input(path.string() + ": the file of tensor \"" + tensor + "\" must be a file name");
+      throw_bad_input(path.string() + ": the file of tensor \"" + tensor +
+                      "\" must be a file name");
     }
     shards.insert(name);
   }
@@ -63,9 +64,10 @@ Checkpoint read_checkpoint(const fs::path& folder) {
     }
     return checkpoint;
   }
-  throw_bad_input(folder.string() +
-                  ": has no weights: neither model.safetensors nor pytorch_model.bin (or the .index.json "
-                  "of their shards)");
+  throw_bad_input(
+      folder.string() +
+      ": has no weights: neither model.safetensors nor pytorch_model.bin (or the .index.json "
+      "of their shards)");
 }
 
 }  // namespace embedforge

@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 constexpr int kFirstOpset = 17;  // LayerNormalization came with it
 constexpr int kLastOpset = 20;
 
-// What tokenizers, transformers and sentence-transformers read, in the model folder and in the transformer's own.
+// What tokenizers, transformers and sentence-transformers read, in the model folder and in the
+// transformer's own.
 constexpr std::array<const char*, 14> kCompanions = {"config.json",
                                                      "tokenizer.json",
                                                      "tokenizer_config.json",

@@ -1,5 +1,5 @@
-// Takes: operators one after another. Gives: the graph that they make, every node and value named after its place.
-// Never: checks types or shapes (verify does).
+// Takes: operators one after another. Gives: the graph that they make, every node and value named
+// after its place. Never: checks types or shapes (verify does).
 #pragma once
 
 #include <initializer_list>

@@ -1,5 +1,6 @@
-// Takes: nothing; the values that the restricted pickle reader builds. Gives: them, in an arena that references index.
-// Never: owns cycles: a reference is a number, so a list that holds itself is freed like any other.
+// Takes: nothing; the values that the restricted pickle reader builds. Gives: them, in an arena
+// that references index. Never: owns cycles: a reference is a number, so a list that holds itself
+// is freed like any other.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,19 @@ namespace embedforge {
 using PickleRef = uint32_t;
 
 struct PickleValue {
-  enum class Kind { kNone, kBool, kInt, kFloat, kString, kTuple, kList, kDict, kGlobal, kStorage, kTensor };
+  enum class Kind {
+    kNone,
+    kBool,
+    kInt,
+    kFloat,
+    kString,
+    kTuple,
+    kList,
+    kDict,
+    kGlobal,
+    kStorage,
+    kTensor
+  };
   Kind kind = Kind::kNone;
   int64_t number = 0;            // kBool, kInt
   std::string text;              // kString; kGlobal: "module.name"

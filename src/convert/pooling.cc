@@ -16,7 +16,8 @@ class PoolingBuilder {
   explicit PoolingBuilder(Graph& graph) : build_(graph), opset_(graph.opsets.at("")) {
     const std::string real = build_.add("pooling.mask", "Cast", {kMask},
                                         {{"to", static_cast<int64_t>(DataType::kFloat)}});
-    mask_ = build_.add("pooling.wide_mask", "Unsqueeze", {real, build_.integers("axis.last", {-1})});
+    mask_ =
+        build_.add("pooling.wide_mask", "Unsqueeze", {real, build_.integers("axis.last", {-1})});
   }
 
   std::string add(PoolingMode mode) {
@@ -44,8 +45,8 @@ class PoolingBuilder {
   /// x / max(|x|, 1e-12), row by row.
   std::string normalized(const std::string& x, const std::string& output) {
     const std::string square = build_.add("normalize.square", "Mul", {x, x});
-    const std::string total = build_.add("normalize.sum", "ReduceSum",
-                                         {square, build_.integers("axis.last", {-1})});
+    const std::string total =
+        build_.add("normalize.sum", "ReduceSum", {square, build_.integers("axis.last", {-1})});
     const std::string norm = build_.add("normalize.norm", "Sqrt", {total});
     const std::string bounded =
         build_.add("normalize.bounded", "Max", {norm, build_.scalar("normalize.least", 1e-12F)});
@@ -76,8 +77,9 @@ class PoolingBuilder {
   }
   /// max(weights' sum, 1e-9): [batch, 1]
   std::string bounded_sum(const std::string& name, const std::string& weights) {
-    return build_.add(name, "Max", {sum_over_tokens(name + ".sum", weights),
-                                    build_.scalar("pooling.least", 1e-9F)});
+    return build_.add(
+        name, "Max",
+        {sum_over_tokens(name + ".sum", weights), build_.scalar("pooling.least", 1e-9F)});
   }
   std::string token_count() {
     if (count_.empty()) count_ = bounded_sum("pooling.count", mask_);
@@ -86,8 +88,8 @@ class PoolingBuilder {
   std::string maximum() {
     const std::string real = build_.add("pooling.is_token", "Cast", {mask_},
                                         {{"to", static_cast<int64_t>(DataType::kBool)}});
-    const std::string masked = build_.add(
-        "pooling.masked", "Where", {real, kHidden, build_.scalar("pooling.lowest", -1e9F)});
+    const std::string masked = build_.add("pooling.masked", "Where",
+                                          {real, kHidden, build_.scalar("pooling.lowest", -1e9F)});
     if (opset_ < 18) {  // the axes became an input then
       return build_.add("pooling.max", "ReduceMax", {masked},
                         {{"axes", std::vector<int64_t>{1}}, {"keepdims", int64_t{0}}});
@@ -104,9 +106,8 @@ class PoolingBuilder {
                       {sum("pooling.place_sum", weights), bounded_sum("pooling.total", weights)});
   }
   std::string last() {
-    const std::string place =
-        build_.add("pooling.last_place", "ArgMax", {kMask},
-                   {{"axis", int64_t{1}}, {"select_last_index", int64_t{1}}});
+    const std::string place = build_.add("pooling.last_place", "ArgMax", {kMask},
+                                         {{"axis", int64_t{1}}, {"select_last_index", int64_t{1}}});
     return build_.add("pooling.last", "GatherND", {kHidden, place}, {{"batch_dims", int64_t{1}}});
   }
 
@@ -122,6 +123,7 @@ void add_pooling(Graph& graph, const ModelConfig& config, int64_t hidden_size) {
   constexpr const char* kOutput = "sentence_embedding";
   PoolingBuilder builder(graph);
   std::vector<std::string> parts;
+  parts.reserve(config.pooling.size());
   for (const PoolingMode mode : config.pooling) parts.push_back(builder.add(mode));
   const std::string pooled = builder.joined(parts);
   if (config.normalize) {

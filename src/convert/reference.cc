@@ -116,7 +116,8 @@ class Reference {
         }
         softmax(weights);
         for (size_t j = 0; j < hidden.count; ++j) {
-          for (size_t c = first; c < first + size; ++c) output.row(i)[c] += weights[j] * v.row(j)[c];
+          for (size_t c = first; c < first + size; ++c)
+            output.row(i)[c] += weights[j] * v.row(j)[c];
         }
       }
     }

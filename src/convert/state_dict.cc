@@ -94,7 +94,9 @@ class PickleReader {
     push(static_cast<PickleRef>(arena_.size() - 1));
   }
   void push_int(int64_t value, Kind kind = Kind::kInt) { push({.kind = kind, .number = value}); }
-  void push_text(std::string_view text) { push({.kind = Kind::kString, .text = std::string(text)}); }
+  void push_text(std::string_view text) {
+    push({.kind = Kind::kString, .text = std::string(text)});
+  }
   PickleRef pop() {
     const size_t floor = marks_.empty() ? 0 : marks_.back();
     if (stack_.size() <= floor) damaged("the stack is empty");
@@ -211,7 +213,8 @@ class PickleReader {
       const PickleValue& value = get(dict.items[i + 1]);
       if (key.kind != Kind::kString) throw_bad_input(file_ + ": a tensor's name is no string");
       if (value.kind != Kind::kTensor) {
-        throw_bad_input(file_ + ": \"" + key.text + "\" is no tensor; a flat state_dict is expected");
+        throw_bad_input(file_ + ": \"" + key.text +
+                        "\" is no tensor; a flat state_dict is expected");
       }
       tensors[key.text] = value.tensor;
     }

@@ -1,6 +1,6 @@
-// Takes: the pickled dict of tensors of a torch.save archive. Gives: each tensor's type, shape and place in its storage.
-// Never: imports or calls anything: the few functions and classes that a dict of tensors needs are recognized by name, and
-// whatever else is named is refused.
+// Takes: the pickled dict of tensors of a torch.save archive. Gives: each tensor's type, shape and
+// place in its storage. Never: imports or calls anything: the few functions and classes that a dict
+// of tensors needs are recognized by name, and whatever else is named is refused.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,9 @@ struct StoredTensor {
   std::vector<int64_t> strides;
 };
 
-/// Errors: kBadInput beginning with `file` when the pickle is damaged or holds no flat dict of tensors; kNotSupported with
-/// the name of what isn't allowed. (Opcodes: CPython's Lib/pickletools.py, protocols 2 to 5)
+/// Errors: kBadInput beginning with `file` when the pickle is damaged or holds no flat dict of
+/// tensors; kNotSupported with the name of what isn't allowed. (Opcodes: CPython's
+/// Lib/pickletools.py, protocols 2 to 5)
 std::map<std::string, StoredTensor> read_state_dict(std::span<const std::byte> pickle,
                                                     const std::string& file);
 

@@ -6,8 +6,8 @@
 
 #include "base/mapped_file.h"
 #include "convert/checkpoint.h"
-#include "convert/weights.h"
 #include "convert/state_dict.h"
+#include "convert/weights.h"
 #include "convert/zip.h"
 #include "embedforge/error.h"
 #include "graph/tensor.h"
@@ -42,7 +42,8 @@ bool is_contiguous(const StoredTensor& tensor) {
   return true;
 }
 
-/// Elements from the first to the last that the view touches. Errors: kBadInput when the sum overflows.
+/// Elements from the first to the last that the view touches. Errors: kBadInput when the sum
+/// overflows.
 uint64_t extent(const StoredTensor& tensor, const std::string& where) {
   uint64_t last = 0;
   for (size_t i = 0; i < tensor.dims.size(); ++i) {

@@ -71,7 +71,8 @@ Directory find_directory(const Archive& archive) {
   Directory directory{archive.at<uint16_t>(at + 10), archive.at<uint32_t>(at + 16)};
   if (at >= kLocator64Size && archive.at<uint32_t>(at - kLocator64Size) == kLocator64Signature) {
     const uint64_t end64 = archive.at<uint64_t>(at - kLocator64Size + 8);
-    if (archive.slice(end64, kEnd64Size).empty() || archive.at<uint32_t>(end64) != kEnd64Signature) {
+    if (archive.slice(end64, kEnd64Size).empty() ||
+        archive.at<uint32_t>(end64) != kEnd64Signature) {
       archive.damaged("no zip64 end-of-directory record");
     }
     directory = {archive.at<uint64_t>(end64 + 32), archive.at<uint64_t>(end64 + 48)};
@@ -85,7 +86,8 @@ struct Sizes {
   uint64_t offset = 0;
 };
 
-/// Fields of a central header that say 0xFFFFFFFF stand in its zip64 extra field (id 1), in this order.
+/// Fields of a central header that say 0xFFFFFFFF stand in its zip64 extra field (id 1), in this
+/// order.
 void apply_zip64(const Archive& archive, uint64_t extra, uint64_t extra_size, Sizes& sizes) {
   const uint64_t end = extra + extra_size;
   while (extra + 4 <= end) {

@@ -30,9 +30,9 @@ TEST(BertTest, BuildsAValidGraphForEveryOpset) {
 TEST(BertTest, NeedsNoTransposeOfWeights) {
   const BertConfig config = tiny_config();
   const Graph graph = build_bert(config, tiny_weights(config), 17);
-  const auto transposes = std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-    return node.op_type == "Transpose";
-  });
+  const auto transposes =
+      std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                    [](const Node& node) { return node.op_type == "Transpose"; });
   EXPECT_EQ(transposes, 4 * config.layers);  // q, k, v and the context of each layer
   EXPECT_EQ(graph.initializers.at("encoder.layer.0.intermediate.dense.weight").dims,
             (std::vector<int64_t>{config.hidden_size, config.intermediate_size}));
@@ -86,7 +86,8 @@ TEST_F(ConvertTest, WritesAModelFolder) {
   const Graph graph = read_onnx(result.model);
   EXPECT_EQ(graph.outputs.size(), 2U);
   EXPECT_EQ(graph.outputs.at(1).name, "sentence_embedding");
-  for (const char* name : {"config.json", "tokenizer.json", "modules.json", "1_Pooling/config.json"}) {
+  for (const char* name :
+       {"config.json", "tokenizer.json", "modules.json", "1_Pooling/config.json"}) {
     EXPECT_TRUE(std::filesystem::exists(out_ / name)) << name;
   }
   uint64_t listed = 0;

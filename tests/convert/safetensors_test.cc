@@ -61,8 +61,9 @@ TEST_F(SafetensorsTest, ReportsEveryTruncation) {
 TEST_F(SafetensorsTest, TrustsNoSizeOfTheHeader) {
   EXPECT_THAT(failure(with_header("{}", "", uint64_t{1} << 62U)), HasSubstr("claims"));
   const auto one = [](const std::string& shape, const std::string& offsets) {
-    return with_header(R"({"x":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}",
-                       "12345678");
+    return with_header(
+        R"({"x":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}",
+        "12345678");
   };
   EXPECT_THAT(failure(one("[2]", "[0,800]")), HasSubstr("leave the 8 bytes"));
   EXPECT_THAT(failure(one("[2]", "[8,0]")), HasSubstr("data_offsets"));

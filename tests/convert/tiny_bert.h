@@ -18,7 +18,8 @@ TensorMap tiny_weights(const BertConfig& config);
 /// The tensors as a file of the safetensors format.
 std::string safetensors_bytes(const TensorMap& tensors);
 void write_bytes(const std::filesystem::path& path, const std::string& bytes);
-/// A model folder: config.json, model.safetensors, tokenizer.json (empty object), modules.json with mean pooling and Normalize.
+/// A model folder: config.json, model.safetensors, tokenizer.json (empty object), modules.json with
+/// mean pooling and Normalize.
 void write_tiny_model(const std::filesystem::path& folder);
 
 }  // namespace embedforge

@@ -25,7 +25,8 @@ struct ZipEntry {
   uint16_t flags = 0;
 };
 
-/// A zip archive of stored entries, as torch.save writes it but for checksums, which the reader does not look at.
+/// A zip archive of stored entries, as torch.save writes it but for checksums, which the reader
+/// does not look at.
 std::string zip_bytes(const std::vector<ZipEntry>& entries) {
   std::string body;
   std::string directory;
@@ -115,12 +116,22 @@ TEST_F(TorchBinTest, RefusesAViewThatLeavesItsStorage) {
 }
 
 TEST_F(TorchBinTest, ExecutesNothing) {
-  EXPECT_THAT(pickle_failure(ErrorCode::kNotSupported, "\x80\x02" "cos\nsystem\n" + text_opcode("true") + "\x85R."),
+  EXPECT_THAT(pickle_failure(ErrorCode::kNotSupported,
+                             "\x80\x02"
+                             "cos\nsystem\n" +
+                                 text_opcode("true") + "\x85R."),
               HasSubstr("os.system"));
-  EXPECT_THAT(pickle_failure(ErrorCode::kNotSupported, "\x80\x04\x8c\x08" "builtins\x8c\x04" "eval\x93."),
+  EXPECT_THAT(pickle_failure(ErrorCode::kNotSupported,
+                             "\x80\x04\x8c\x08"
+                             "builtins\x8c\x04"
+                             "eval\x93."),
               HasSubstr("builtins.eval"));
-  EXPECT_THAT(pickle_failure(ErrorCode::kNotSupported, "\x80\x02" "(ios\nsystem\n."), HasSubstr("opcode 105"));
-  EXPECT_THAT(pickle_failure(ErrorCode::kBadInput, tensor_pickle(kTwoByThree, kRowMajor, 6, "FloatStorage")),
+  EXPECT_THAT(pickle_failure(ErrorCode::kNotSupported,
+                             "\x80\x02"
+                             "(ios\nsystem\n."),
+              HasSubstr("opcode 105"));
+  EXPECT_THAT(pickle_failure(ErrorCode::kBadInput,
+                             tensor_pickle(kTwoByThree, kRowMajor, 6, "FloatStorage")),
               HasSubstr("lacks its storage"));
 }
 
@@ -156,12 +167,17 @@ TEST_F(TorchBinTest, RefusesOtherArchives) {
               HasSubstr("before version 1.6"));
   EXPECT_THAT(failure(ErrorCode::kBadInput, "hello"), HasSubstr("no zip archive"));
   EXPECT_THAT(failure(ErrorCode::kBadInput, "PK"), HasSubstr("too short"));
-  EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"a/../../etc", ""}})), HasSubstr("leaves the archive"));
-  EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"/etc", ""}})), HasSubstr("leaves the archive"));
+  EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"a/../../etc", ""}})),
+              HasSubstr("leaves the archive"));
+  EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"/etc", ""}})),
+              HasSubstr("leaves the archive"));
   EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"x", ""}, {"x", ""}})), HasSubstr("twice"));
-  EXPECT_THAT(failure(ErrorCode::kNotSupported, zip_bytes({{"x", "", 8}})), HasSubstr("compressed"));
-  EXPECT_THAT(failure(ErrorCode::kNotSupported, zip_bytes({{"x", "", 0, 1}})), HasSubstr("encrypted"));
-  EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"archive/other", ""}})), HasSubstr("data.pkl"));
+  EXPECT_THAT(failure(ErrorCode::kNotSupported, zip_bytes({{"x", "", 8}})),
+              HasSubstr("compressed"));
+  EXPECT_THAT(failure(ErrorCode::kNotSupported, zip_bytes({{"x", "", 0, 1}})),
+              HasSubstr("encrypted"));
+  EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"archive/other", ""}})),
+              HasSubstr("data.pkl"));
   EXPECT_THAT(failure(ErrorCode::kBadInput, zip_bytes({{"archive/data.pkl", "\x80\x02]."}})),
               HasSubstr("no dict"));
 }
