@@ -1,4 +1,5 @@
-// Whole-model speed of each kernel table and precision on random weights, as tokens a second and linear multiply-adds a second.
+// Whole-model speed of each kernel table and precision on random weights, as tokens a second and
+// linear multiply-adds a second.
 //
 //   engine_bench --benchmark_filter=amx
 #include <benchmark/benchmark.h>
@@ -31,7 +32,9 @@ struct Tokens {
 };
 
 void run(benchmark::State& state, const std::string& table, Precision precision) {
-  const Engine engine(mini_lm(), {.table = &kernels::table(table), .precision = precision, .threads = static_cast<int>(state.range(2))});
+  const Engine engine(mini_lm(), {.table = &kernels::table(table),
+                                  .precision = precision,
+                                  .threads = static_cast<int>(state.range(2))});
   const Tokens tokens(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
   std::vector<float> out(tokens.batch().sequences() * engine.hidden_size());
   engine.embed(tokens.batch(), PoolKind::kMean, out.data());
@@ -39,7 +42,8 @@ void run(benchmark::State& state, const std::string& table, Precision precision)
     engine.embed(tokens.batch(), PoolKind::kMean, out.data());
     benchmark::DoNotOptimize(out.data());
   }
-  const auto count = static_cast<double>(state.iterations()) * static_cast<double>(tokens.ids.size());
+  const auto count =
+      static_cast<double>(state.iterations()) * static_cast<double>(tokens.ids.size());
   const double linear = 6.0 * 384 * (3 * 384 + 384 + 2 * 1536);
   state.counters["tokens/s"] = benchmark::Counter(count, benchmark::Counter::kIsRate);
   state.counters["GMAC/s"] = benchmark::Counter(count * linear / 1e9, benchmark::Counter::kIsRate);

@@ -9,7 +9,8 @@
 namespace embedforge::kernels {
 namespace {
 
-void run_linear(benchmark::State& state, const KernelTable& table, const LinearKernel& kernel, Act act) {
+void run_linear(benchmark::State& state, const KernelTable& table, const LinearKernel& kernel,
+                Act act) {
   const auto rows = static_cast<int>(state.range(0));
   const auto k = static_cast<int>(state.range(1));
   const auto n = static_cast<int>(state.range(2));
@@ -18,7 +19,8 @@ void run_linear(benchmark::State& state, const KernelTable& table, const LinearK
   const auto w = random_floats(static_cast<size_t>(k) * n, 2);
   const auto bias = random_floats(static_cast<size_t>(n), 3);
   std::vector<int8_t> q(w.size());
-  for (size_t i = 0; i < q.size(); ++i) q[i] = static_cast<int8_t>(static_cast<int>(w[i] * 20) % 64);
+  for (size_t i = 0; i < q.size(); ++i)
+    q[i] = static_cast<int8_t>(static_cast<int>(w[i] * 20) % 64);
   const std::vector<float> scales(static_cast<size_t>(n), 0.01F);
   const bool bytes = &kernel == &table.i8;
   WeightView view{.k = k, .n = n, .stride_k = n, .stride_n = 1};
@@ -31,10 +33,18 @@ void run_linear(benchmark::State& state, const KernelTable& table, const LinearK
   AlignedBuffer weight(kernel.weight_bytes(k, n));
   kernel.pack(view, weight.data());
   std::vector<float> out(static_cast<size_t>(rows) * n);
-  LinearArgs args{.weight = weight.data(), .rows = rows, .k = k, .column_end = n, .bias = bias.data(), .act = act, .out = out.data(), .out_stride = static_cast<size_t>(n)};
+  LinearArgs args{.weight = weight.data(),
+                  .rows = rows,
+                  .k = k,
+                  .column_end = n,
+                  .bias = bias.data(),
+                  .act = act,
+                  .out = out.data(),
+                  .out_stride = static_cast<size_t>(n)};
   AlignedBuffer a;
   if (kernel.prepare != nullptr) {
-    a.reserve(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) * kernel.block_bytes(k));
+    a.reserve(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) *
+              kernel.block_bytes(k));
     kernel.prepare(x.data(), static_cast<size_t>(k), rows, k, a.data());
     args.a = a.data();
     args.a_stride = kernel.block_bytes(k);
@@ -56,12 +66,15 @@ void run_prepare(benchmark::State& state, const KernelTable& table, const Linear
   const int rows = 64;
   const int k = 384;
   const auto x = random_floats(static_cast<size_t>(rows) * k, 1);
-  AlignedBuffer a(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) * kernel.block_bytes(k));
+  AlignedBuffer a(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) *
+                  kernel.block_bytes(k));
   for (auto _ : state) {
     kernel.prepare(x.data(), static_cast<size_t>(k), rows, k, a.data());
     benchmark::ClobberMemory();
   }
-  state.counters["ns/vector of 16"] = benchmark::Counter(static_cast<double>(state.iterations()) * rows * k / 16 / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns/vector of 16"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * rows * k / 16 / 1e9,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 void run_attention(benchmark::State& state, const KernelTable& table, bool bf16) {
@@ -73,24 +86,41 @@ void run_attention(benchmark::State& state, const KernelTable& table, bool bf16)
   AlignedBuffer space(table.attention_workspace(length, 32));
   for (auto _ : state) {
     for (int head = 0; head < 12; ++head) {
-      const AttentionArgs args{.q = x.data() + head * 32, .k = x.data() + 384 + head * 32, .v = x.data() + 768 + head * 32, .q_stride = stride, .kv_stride = stride,
-                               .length = length, .head_size = 32, .end = length, .scale = 0.17F, .workspace = space.data(), .out = out.data() + head * 32, .out_stride = 384};
+      const AttentionArgs args{.q = x.data() + head * 32,
+                               .k = x.data() + 384 + head * 32,
+                               .v = x.data() + 768 + head * 32,
+                               .q_stride = stride,
+                               .kv_stride = stride,
+                               .length = length,
+                               .head_size = 32,
+                               .end = length,
+                               .scale = 0.17F,
+                               .workspace = space.data(),
+                               .out = out.data() + head * 32,
+                               .out_stride = 384};
       (bf16 ? table.attention_bf16 : table.attention)(args);
     }
     benchmark::ClobberMemory();
   }
-  state.counters["us/token"] = benchmark::Counter(static_cast<double>(state.iterations()) * length / 1e6, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["us/token"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * length / 1e6,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 const bool registered = [] {
   for (const std::string& name : table_names()) {
     if (name == "reference" || !why_unsupported(name).empty()) continue;
     const KernelTable& t = table(name);
-    const std::vector<std::pair<std::string, const LinearKernel*>> kernels = {{"float32", &t.f32}, {"bf16", &t.bf16}, {"int8", &t.i8}};
+    const std::vector<std::pair<std::string, const LinearKernel*>> kernels = {
+        {"float32", &t.f32}, {"bf16", &t.bf16}, {"int8", &t.i8}};
     for (const auto& [tier, kernel] : kernels) {
       if (kernel->run == nullptr) continue;
-      for (const auto& [act_name, act] : {std::pair{"", Act::kNone}, std::pair{"/gelu", Act::kGelu}}) {
-        benchmark::RegisterBenchmark((name + "/" + tier + "/linear" + act_name).c_str(), [&t, kernel = kernel, act = act](benchmark::State& s) { run_linear(s, t, *kernel, act); })
+      for (const auto& [act_name, act] :
+           {std::pair{"", Act::kNone}, std::pair{"/gelu", Act::kGelu}}) {
+        benchmark::RegisterBenchmark((name + "/" + tier + "/linear" + act_name).c_str(),
+                                     [&t, kernel = kernel, act = act](benchmark::State& s) {
+                                       run_linear(s, t, *kernel, act);
+                                     })
             ->Args({64, 384, 384})
             ->Args({32, 384, 32})
             ->Args({256, 384, 1152})
@@ -102,12 +132,22 @@ const bool registered = [] {
             ->Args({64, 768, 384});
       }
       if (kernel->prepare != nullptr) {
-        benchmark::RegisterBenchmark((name + "/" + tier + "/prepare").c_str(), [&t, kernel = kernel](benchmark::State& s) { run_prepare(s, t, *kernel); });
+        benchmark::RegisterBenchmark(
+            (name + "/" + tier + "/prepare").c_str(),
+            [&t, kernel = kernel](benchmark::State& s) { run_prepare(s, t, *kernel); });
       }
     }
-    benchmark::RegisterBenchmark((name + "/attention").c_str(), [&t](benchmark::State& s) { run_attention(s, t, false); })->Arg(12)->Arg(128)->Arg(256);
+    benchmark::RegisterBenchmark((name + "/attention").c_str(),
+                                 [&t](benchmark::State& s) { run_attention(s, t, false); })
+        ->Arg(12)
+        ->Arg(128)
+        ->Arg(256);
     if (t.attention_bf16 != nullptr) {
-      benchmark::RegisterBenchmark((name + "/attention_bf16").c_str(), [&t](benchmark::State& s) { run_attention(s, t, true); })->Arg(12)->Arg(128)->Arg(256);
+      benchmark::RegisterBenchmark((name + "/attention_bf16").c_str(),
+                                   [&t](benchmark::State& s) { run_attention(s, t, true); })
+          ->Arg(12)
+          ->Arg(128)
+          ->Arg(256);
     }
   }
   return true;

@@ -27,20 +27,20 @@ enum class Pooling { kMean, kCls, kMax, kLast };
 enum class Precision { kAuto, kFloat32, kBfloat16, kInt8 };
 
 struct EmbedderOptions {
-  std::string file;               // the .onnx file within the model folder; "": onnx/model.onnx, then model.onnx
-  std::string tokenizer;          // a folder with tokenizer.json; "": the model folder
-  int threads = 0;                // 0: what the processor's affinity and the container's quota allow
-  int max_length = 0;             // tokens a text, special ones included; 0: as the model says
-  std::optional<Pooling> pooling; // nullopt: as the model says
+  std::string file;  // the .onnx file within the model folder; "": onnx/model.onnx, then model.onnx
+  std::string tokenizer;  // a folder with tokenizer.json; "": the model folder
+  int threads = 0;        // 0: what the processor's affinity and the container's quota allow
+  int max_length = 0;     // tokens a text, special ones included; 0: as the model says
+  std::optional<Pooling> pooling;  // nullopt: as the model says
   Precision precision = Precision::kAuto;
 };
 
 struct EncodeOptions {
-  bool normalize = true;                       // L2
-  size_t batch_size = 32;                      // texts taken up at once; the result doesn't depend on it
-  std::string prompt_name;                     // of config_sentence_transformers.json
-  std::string prompt;                          // put before each text; wins over prompt_name
-  size_t dimensions = 0;                       // cut to this many, then normalize again; 0: all
+  bool normalize = true;    // L2
+  size_t batch_size = 32;   // texts taken up at once; the result doesn't depend on it
+  std::string prompt_name;  // of config_sentence_transformers.json
+  std::string prompt;       // put before each text; wins over prompt_name
+  size_t dimensions = 0;    // cut to this many, then normalize again; 0: all
 };
 
 class Embedder {
@@ -53,7 +53,8 @@ class Embedder {
   Embedder& operator=(Embedder&&) noexcept;
   ~Embedder();
 
-  /// One row a text, `dimension()` columns; an empty list gives a (0, d) matrix. Errors: kBadInput for invalid UTF-8 (the text's index).
+  /// One row a text, `dimension()` columns; an empty list gives a (0, d) matrix. Errors: kBadInput
+  /// for invalid UTF-8 (the text's index).
   Matrix encode(std::span<const std::string_view> texts, const EncodeOptions& options = {}) const;
   Matrix encode(std::span<const std::string> texts, const EncodeOptions& options = {}) const;
   size_t dimension() const;

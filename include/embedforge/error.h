@@ -1,4 +1,5 @@
-// The one error type of the library. Every code maps once to an exit status, an HTTP status and a Python exception.
+// The one error type of the library. Every code maps once to an exit status, an HTTP status and a
+// Python exception.
 #pragma once
 
 #include <stdexcept>
@@ -24,7 +25,8 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-/// The exit status of the command line: 1 a bug, 2 usage, 3 bad input, 4 not supported, 5 a remote failed.
+/// The exit status of the command line: 1 a bug, 2 usage, 3 bad input, 4 not supported, 5 a remote
+/// failed.
 int exit_status(ErrorCode code);
 
 [[noreturn]] void throw_usage(const std::string& message);

@@ -20,21 +20,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Texts that are tokenized and sorted together at most; bounds the memory of a call, whatever the length of its list.
+/// Texts that are tokenized and sorted together at most; bounds the memory of a call, whatever the
+/// length of its list.
 constexpr size_t kWindow = 4096;
 
 fs::path find_onnx(const ResolvedModel& model, const std::string& file) {
   if (!file.empty()) {
     const fs::path path = model.folder / file;
-    if (!fs::is_regular_file(path)) throw_bad_input(path.string() + ": no such file; give file= as a path within the model folder");
+    if (!fs::is_regular_file(path))
+      throw_bad_input(path.string() +
+                      ": no such file; give file= as a path within the model folder");
     return path;
   }
   if (!model.file.empty()) return model.file;
   for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
     if (fs::is_regular_file(model.folder / name)) return model.folder / name;
   }
-  throw_bad_input(model.folder.string() + ": has no onnx/model.onnx; make one with `embedforge convert " + model.folder.string() +
-                  " -o DIR`");
+  throw_bad_input(model.folder.string() +
+                  ": has no onnx/model.onnx; make one with `embedforge convert " +
+                  model.folder.string() + " -o DIR`");
 }
 
 PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& wanted) {
@@ -50,7 +54,9 @@ PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& want
         return PoolKind::kLast;
     }
   }
-  if (config.pooling.size() != 1) throw_not_supported("1_Pooling/config.json asks for several pooling modes at once; choose one with --pooling");
+  if (config.pooling.size() != 1)
+    throw_not_supported(
+        "1_Pooling/config.json asks for several pooling modes at once; choose one with --pooling");
   switch (config.pooling.front()) {
     case PoolingMode::kMean:
       return PoolKind::kMean;
@@ -65,7 +71,9 @@ PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& want
     case PoolingMode::kWeightedMean:
       break;
   }
-  throw_not_supported("1_Pooling/config.json: pooling_mode_weightedmean_tokens isn't supported yet; choose another with --pooling");
+  throw_not_supported(
+      "1_Pooling/config.json: pooling_mode_weightedmean_tokens isn't supported yet; choose another "
+      "with --pooling");
 }
 
 void scale_to_unit_length(float* row, size_t n) {
@@ -88,20 +96,23 @@ struct Embedder::Impl {
 
   std::string prompt_of(const EncodeOptions& options) const {
     if (!options.prompt.empty()) return options.prompt;
-    const std::string& name = options.prompt_name.empty() ? config.default_prompt_name : options.prompt_name;
+    const std::string& name =
+        options.prompt_name.empty() ? config.default_prompt_name : options.prompt_name;
     if (name.empty()) return "";
     const auto found = config.prompts.find(name);
     if (found == config.prompts.end()) {
       std::string names;
       for (const auto& [key, text] : config.prompts) names += (names.empty() ? "" : ", ") + key;
-      throw_usage("prompt_name '" + name + "' isn't among the model's prompts (" + (names.empty() ? "it has none" : names) + ")");
+      throw_usage("prompt_name '" + name + "' isn't among the model's prompts (" +
+                  (names.empty() ? "it has none" : names) + ")");
     }
     return found->second;
   }
 
   /// Tokens of texts [begin, begin + count) as one ragged batch.
-  void tokenize(std::span<const std::string_view> texts, size_t begin, size_t count, const std::string& prompt,
-                std::vector<int32_t>& ids, std::vector<size_t>& offsets) const {
+  void tokenize(std::span<const std::string_view> texts, size_t begin, size_t count,
+                const std::string& prompt, std::vector<int32_t>& ids,
+                std::vector<size_t>& offsets) const {
     ids.clear();
     offsets.assign(1, 0);
     std::string joined;
@@ -126,7 +137,8 @@ Embedder Embedder::load(const std::string& model, const EmbedderOptions& options
   const ResolvedModel resolved = resolve_model(model);
   const fs::path onnx = find_onnx(resolved, options.file);
   ModelConfig config = read_model_config(resolved.folder);
-  Tokenizer tokenizer = Tokenizer::load(options.tokenizer.empty() ? config.transformer : fs::path(options.tokenizer));
+  Tokenizer tokenizer =
+      Tokenizer::load(options.tokenizer.empty() ? config.transformer : fs::path(options.tokenizer));
   const Program program = raise(read_onnx(onnx));
   const PoolKind pooling = pool_kind(config, options.pooling);
   size_t limit = static_cast<size_t>(std::max<int64_t>(0, config.max_length));
@@ -135,8 +147,10 @@ Embedder Embedder::load(const std::string& model, const EmbedderOptions& options
     const auto most = static_cast<size_t>(program.max_positions);
     limit = limit == 0 ? most : std::min(limit, most);
   }
-  Engine engine(program, {.precision = options.precision, .threads = options.threads});
-  return Embedder(std::make_unique<Impl>(Impl{onnx, std::move(config), std::move(tokenizer), std::move(engine), pooling, limit}));
+  Engine engine(program,
+                {.precision = options.precision, .threads = options.threads, .model = onnx});
+  return Embedder(std::make_unique<Impl>(
+      Impl{onnx, std::move(config), std::move(tokenizer), std::move(engine), pooling, limit}));
 }
 
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -144,11 +158,13 @@ Embedder::Embedder(Embedder&&) noexcept = default;
 Embedder& Embedder::operator=(Embedder&&) noexcept = default;
 Embedder::~Embedder() = default;
 
-Matrix Embedder::encode(std::span<const std::string_view> texts, const EncodeOptions& options) const {
+Matrix Embedder::encode(std::span<const std::string_view> texts,
+                        const EncodeOptions& options) const {
   const size_t width = dimension();
   const size_t columns = options.dimensions == 0 ? width : options.dimensions;
   if (columns > width) {
-    throw_usage("dimensions=" + std::to_string(columns) + " is more than the model's " + std::to_string(width));
+    throw_usage("dimensions=" + std::to_string(columns) + " is more than the model's " +
+                std::to_string(width));
   }
   const std::string prompt = impl_->prompt_of(options);
   const size_t window = std::max<size_t>(options.batch_size, kWindow);

@@ -1,4 +1,5 @@
-// White space at both ends, as Python's str.strip() removes it (sentence-transformers strips every text).
+// White space at both ends, as Python's str.strip() removes it (sentence-transformers strips every
+// text).
 #pragma once
 
 #include <string_view>

@@ -30,7 +30,8 @@ uint64_t saved_states() {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
-/// Linux grants the 8 KB tile state to a process only when asked (Documentation/arch/x86/xstate.rst).
+/// Linux grants the 8 KB tile state to a process only when asked
+/// (Documentation/arch/x86/xstate.rst).
 bool request_amx() {
   constexpr int kArchReqXcompPerm = 0x1023;
   constexpr int kXfeatureTileData = 18;

@@ -1,4 +1,5 @@
-// Takes: a path. Gives: its bytes, mapped read-only (pages are read when touched). Never: copies or writes.
+// Takes: a path. Gives: its bytes, mapped read-only (pages are read when touched). Never: copies or
+// writes.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,8 @@ namespace embedforge {
 
 class MappedFile {
  public:
-  /// Errors: kBadInput with the path and the system's reason when it is missing, a folder or unreadable.
+  /// Errors: kBadInput with the path and the system's reason when it is missing, a folder or
+  /// unreadable.
   static MappedFile open(const std::filesystem::path& path);
 
   MappedFile(MappedFile&& other) noexcept;

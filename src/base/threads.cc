@@ -58,14 +58,13 @@ double quota_processors() {
     std::getline(fields, controllers, ':');
     std::getline(fields, path);
     if (id == "0") {
-      for (std::filesystem::path folder = "/sys/fs/cgroup" + path;;
-           folder = folder.parent_path()) {
+      for (std::filesystem::path folder = "/sys/fs/cgroup" + path;; folder = folder.parent_path()) {
         consider(read_cpu_max(folder));
         if (folder == "/sys/fs/cgroup" || folder == folder.parent_path()) break;
       }
     } else if (("," + controllers + ",").find(",cpu,") != std::string::npos) {
-      for (const std::string& root : {std::string("/sys/fs/cgroup/cpu") + path,
-                                      std::string("/sys/fs/cgroup/cpu")}) {
+      for (const std::string& root :
+           {std::string("/sys/fs/cgroup/cpu") + path, std::string("/sys/fs/cgroup/cpu")}) {
         consider(read_ratio(root + "/cpu.cfs_quota_us", root + "/cpu.cfs_period_us"));
       }
     }
@@ -77,15 +76,16 @@ constexpr int kSpins = 4000;  // about 50 us before a waiting thread sleeps or y
 
 inline void pause() { __builtin_ia32_pause(); }
 
-/// Moves this thread off the processor `busy` if it is there and may go elsewhere. The scheduler takes milliseconds to do so when
-/// both threads spin, which is longer than a small request lasts.
+/// Moves this thread off the processor `busy` if it is there and may go elsewhere. The scheduler
+/// takes milliseconds to do so when both threads spin, which is longer than a small request lasts.
 void leave_processor(int busy) {
   if (sched_getcpu() != busy) return;
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
   cpu_set_t others = allowed;
   CPU_CLR(busy, &others);
-  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+  if (sched_setaffinity(0, sizeof others, &others) == 0)
+    sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 }  // namespace

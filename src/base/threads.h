@@ -1,4 +1,5 @@
-// Takes: a number of threads and functions. Gives: a pool that runs a function on all of them at once. Never: oversubscribes by default.
+// Takes: a number of threads and functions. Gives: a pool that runs a function on all of them at
+// once. Never: oversubscribes by default.
 #pragma once
 
 #include <atomic>
@@ -7,11 +8,12 @@
 
 namespace embedforge {
 
-/// The smaller of the processors in this thread's affinity mask and the cgroup's CPU quota (rounded up); at least 1.
+/// The smaller of the processors in this thread's affinity mask and the cgroup's CPU quota (rounded
+/// up); at least 1.
 int available_threads();
 
-/// `size` threads, the caller's included. run() may be called from several threads; calls take turns.
-/// After fork() the child's first run() starts fresh workers.
+/// `size` threads, the caller's included. run() may be called from several threads; calls take
+/// turns. After fork() the child's first run() starts fresh workers.
 class ThreadPool {
  public:
   explicit ThreadPool(int size);
@@ -20,8 +22,8 @@ class ThreadPool {
   ~ThreadPool();
 
   int size() const { return size_; }
-  /// Calls work(0) .. work(size - 1), each on its own thread (0 on the caller's), and returns when all have.
-  /// The first exception is thrown again here, after all have finished.
+  /// Calls work(0) .. work(size - 1), each on its own thread (0 on the caller's), and returns when
+  /// all have. The first exception is thrown again here, after all have finished.
   void run(const std::function<void(int)>& work);
 
  private:
@@ -30,7 +32,8 @@ class ThreadPool {
   std::unique_ptr<State> state_;
 };
 
-/// A barrier for threads that all run at once: spins, since the waits are microseconds; yields when they are not.
+/// A barrier for threads that all run at once: spins, since the waits are microseconds; yields when
+/// they are not.
 class SpinBarrier {
  public:
   explicit SpinBarrier(int count) : count_(count) {}

@@ -29,9 +29,11 @@ kernels::Act act_of(Activation a) {
 
 NormValues values_of(const NormStep& s) { return {s.kind, s.gamma, s.beta, s.epsilon}; }
 
-/// Inner columns of a feed-forward layer at a time: both weight chunks together take a third of the L2 cache.
+/// Inner columns of a feed-forward layer at a time: both weight chunks together take a third of the
+/// L2 cache.
 int choose_chunk(const kernels::LinearKernel& kernel, int width, int inner) {
-  const size_t column_bytes = kernel.weight_bytes(width, kernel.column_block) / static_cast<size_t>(kernel.column_block);
+  const size_t column_bytes =
+      kernel.weight_bytes(width, kernel.column_block) / static_cast<size_t>(kernel.column_block);
   const int step = std::max(64, kernel.column_block);
   const auto wanted = static_cast<int>(cpu_features().l2_bytes / 3 / (2 * column_bytes));
   const int most = std::max(step, std::min(wanted, inner) / step * step);
@@ -39,15 +41,20 @@ int choose_chunk(const kernels::LinearKernel& kernel, int width, int inner) {
   return ((inner + chunks - 1) / chunks + step - 1) / step * step;
 }
 
+/// The cached pack is of another program; caught by compile().
+struct StalePack {};
+
 class Compiler {
  public:
-  Compiler(const Program& program, Precision precision, const kernels::KernelTable& table)
-      : program_(program), precision_(precision), table_(table) {
+  Compiler(const Program& program, Precision precision, const kernels::KernelTable& table,
+           PackCache* cache, bool rounded)
+      : program_(program), precision_(precision), table_(table), cache_(cache), rounded_(rounded) {
     count_uses();
   }
 
   std::vector<Op> run() {
-    while (next_ < program_.steps.size()) std::visit([this](const auto& step) { take(step); }, program_.steps[next_]);
+    while (next_ < program_.steps.size())
+      std::visit([this](const auto& step) { take(step); }, program_.steps[next_]);
     return std::move(ops_);
   }
 
@@ -79,7 +86,8 @@ class Compiler {
   template <typename LayerOp>
   void take_tail(LayerOp& op) {
     const auto* add = peek<AddStep>();
-    if (add != nullptr && (add->a == op.out || add->b == op.out) && only_use(op.out) && op.act_is_last()) {
+    if (add != nullptr && (add->a == op.out || add->b == op.out) && only_use(op.out) &&
+        op.act_is_last()) {
       op.op.add = add->a == op.out ? add->b : add->a;
       op.out = add->out;
       ++next_;
@@ -93,6 +101,13 @@ class Compiler {
     ++next_;
     op.norm = take_norm(op.out);
     ops_.emplace_back(std::move(op));
+  }
+
+  PackedLinear pack(const Weight& weight, int64_t k_begin, int64_t k_count, Tier tier) {
+    std::optional<PackedLinear> packed =
+        pack_linear(weight, k_begin, k_count, tier, table_, cache_);
+    if (!packed) throw StalePack();
+    return *std::move(packed);
   }
 
   struct LinearTail {
@@ -110,15 +125,16 @@ class Compiler {
   void take(const LinearStep& step) {
     ++next_;
     const auto* down = peek<LinearStep>();
-    if (step.activation != Activation::kNone && down != nullptr && down->in == step.out && only_use(step.out) &&
-        down->activation == Activation::kNone &&
-        choose_tier(step.weight, precision_, table_) == choose_tier(down->weight, precision_, table_)) {
+    if (step.activation != Activation::kNone && down != nullptr && down->in == step.out &&
+        only_use(step.out) && down->activation == Activation::kNone &&
+        choose_tier(step.weight, precision_, table_) ==
+            choose_tier(down->weight, precision_, table_)) {
       take_feed_forward(step, *down);
       return;
     }
     LinearOp op;
     op.in = step.in;
-    op.weight = pack_linear(step.weight, 0, step.weight.k, choose_tier(step.weight, precision_, table_), table_);
+    op.weight = pack(step.weight, 0, step.weight.k, choose_tier(step.weight, precision_, table_));
     op.bias = step.bias;
     op.act = act_of(step.activation);
     LinearTail tail{op, step.out};
@@ -134,10 +150,10 @@ class Compiler {
     op.act = act_of(up.activation);
     op.up_bias = up.bias;
     op.down_bias = down.bias;
-    op.up = pack_linear(up.weight, 0, up.weight.k, tier, table_);
+    op.up = pack(up.weight, 0, up.weight.k, tier);
     op.chunk = choose_chunk(*op.up.kernel, op.up.k, op.up.n);
     for (int64_t k = 0; k < down.weight.k; k += op.chunk) {
-      op.down.push_back(pack_linear(down.weight, k, std::min<int64_t>(op.chunk, down.weight.k - k), tier, table_));
+      op.down.push_back(pack(down.weight, k, std::min<int64_t>(op.chunk, down.weight.k - k), tier));
     }
     FeedForwardTail tail{op, down.out};
     take_tail(tail);
@@ -145,9 +161,11 @@ class Compiler {
   }
 
   void take(const AttentionStep& step) {
-    if (step.rotary_base != 0) throw_not_supported("rotary position embedding isn't in the native engine yet; use --backend onnxruntime");
+    if (step.rotary_base != 0)
+      throw_not_supported(
+          "rotary position embedding isn't in the native engine yet; use --backend onnxruntime");
     ++next_;
-    ops_.emplace_back(AttentionOp{step, precision_ != Precision::kFloat32 && after_rounded_ && table_.attention_bf16 != nullptr});
+    ops_.emplace_back(AttentionOp{step, rounded_ && table_.attention_bf16 != nullptr});
   }
   void take(const NormStep& step) {
     ++next_;
@@ -166,12 +184,11 @@ class Compiler {
   const Program& program_;
   const Precision precision_;
   const kernels::KernelTable& table_;
+  PackCache* cache_;
+  const bool rounded_;  // some layer is computed in bf16 or int8, so attention may be too
   std::vector<int> uses_;
   size_t next_ = 0;
   std::vector<Op> ops_;
-
- public:
-  bool after_rounded_ = false;
 };
 
 bool any_rounded(const Program& program, Precision precision, const kernels::KernelTable& table) {
@@ -183,12 +200,18 @@ bool any_rounded(const Program& program, Precision precision, const kernels::Ker
 
 }  // namespace
 
-Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table) {
+Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table,
+                 PackCache* cache) {
   if (program.hidden < 0) throw_not_supported("the graph has no token embeddings as an output");
   Compiled out;
-  Compiler compiler(program, precision, table);
-  compiler.after_rounded_ = any_rounded(program, precision, table);
-  out.ops = compiler.run();
+  const bool rounded = any_rounded(program, precision, table);
+  try {
+    out.ops = Compiler(program, precision, table, cache, rounded).run();
+  } catch (const StalePack&) {
+    cache->start_over();
+    out.ops = Compiler(program, precision, table, cache, rounded).run();
+  }
+  if (cache != nullptr) cache->commit();
   out.widths = program.widths;
   out.hidden = program.hidden;
   out.hidden_size = static_cast<int>(program.widths[static_cast<size_t>(program.hidden)]);

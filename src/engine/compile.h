@@ -1,5 +1,5 @@
-// Takes: a program. Gives: operations in the form that execute.cc runs: fused, weights packed, every value in a slot.
-// Never: looks at a batch.
+// Takes: a program. Gives: operations in the form that execute.cc runs: fused, weights packed,
+// every value in a slot. Never: looks at a batch.
 #pragma once
 
 #include <optional>
@@ -34,15 +34,16 @@ struct LinearOp {
   std::optional<NormValues> norm;
 };
 
-/// out = norm(act(in * up + up_bias) * down + down_bias + add), in chunks of the inner width that stay in the cache.
+/// out = norm(act(in * up + up_bias) * down + down_bias + add), in chunks of the inner width that
+/// stay in the cache.
 struct FeedForwardOp {
   ValueId in = 0, out = 0;
   ValueId add = -1;
-  int chunk = 0;                    // inner columns at a time
-  PackedLinear up;                  // [width, inner]
+  int chunk = 0;    // inner columns at a time
+  PackedLinear up;  // [width, inner]
   std::vector<float> up_bias;
   kernels::Act act = kernels::Act::kNone;
-  std::vector<PackedLinear> down;   // rows of [inner, width], one a chunk
+  std::vector<PackedLinear> down;  // rows of [inner, width], one a chunk
   std::vector<float> down_bias;
   std::optional<NormValues> norm;
 };
@@ -61,15 +62,17 @@ using Op = std::variant<EmbedOp, LinearOp, FeedForwardOp, AttentionOp, NormOp, A
 
 struct Compiled {
   std::vector<Op> ops;
-  std::vector<int> slot_of_value;   // -1: a value that fusion made disappear
-  std::vector<int> slot_width;      // floats a row
-  std::vector<int64_t> widths;      // of each value
+  std::vector<int> slot_of_value;  // -1: a value that fusion made disappear
+  std::vector<int> slot_width;     // floats a row
+  std::vector<int64_t> widths;     // of each value
   ValueId hidden = -1;
   int hidden_size = 0;
   int64_t max_positions = 0, vocabulary = 0;
 };
 
-/// Errors: kNotSupported for a step that no kernel computes.
-Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table);
+/// Packed weights come from `cache` (may be null) when it has them, and go to it when it doesn't.
+/// Errors: kNotSupported for a step that no kernel computes; as pack_linear().
+Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table,
+                 PackCache* cache = nullptr);
 
 }  // namespace embedforge

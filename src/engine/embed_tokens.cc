@@ -21,7 +21,8 @@ int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSeq
 }
 
 /// Row `row` as floats: a pointer into the table, or `space` filled from what it stores.
-const float* row_values(const EmbedStep::Table& t, int64_t row, int64_t width, std::vector<float>& space) {
+const float* row_values(const EmbedStep::Table& t, int64_t row, int64_t width,
+                        std::vector<float>& space) {
   const auto w = static_cast<size_t>(width);
   const std::span<const std::byte> bytes = t.rows.bytes;
   if (t.rows.type == DataType::kFloat) return t.rows.as<float>().data() + row * width;
@@ -29,7 +30,10 @@ const float* row_values(const EmbedStep::Table& t, int64_t row, int64_t width, s
   if (!t.scales.empty()) {
     const bool per_row = t.scales.size() > 1;
     const float scale = t.scales[per_row ? static_cast<size_t>(row) : 0];
-    const int32_t zero = t.zero_points.empty() ? 0 : t.zero_points[t.zero_points.size() > 1 ? static_cast<size_t>(row) : 0];
+    const int32_t zero =
+        t.zero_points.empty()
+            ? 0
+            : t.zero_points[t.zero_points.size() > 1 ? static_cast<size_t>(row) : 0];
     const auto* q = reinterpret_cast<const uint8_t*>(bytes.data()) + row * width;
     const bool is_unsigned = t.rows.type == DataType::kUint8;
     for (size_t i = 0; i < w; ++i) {
@@ -39,14 +43,18 @@ const float* row_values(const EmbedStep::Table& t, int64_t row, int64_t width, s
     return space.data();
   }
   const size_t row_bytes = w * element_size(t.rows.type);
-  const Tensor part{t.rows.type, {width}, bytes.subspan(static_cast<size_t>(row) * row_bytes, row_bytes), nullptr};
+  const Tensor part{t.rows.type,
+                    {width},
+                    bytes.subspan(static_cast<size_t>(row) * row_bytes, row_bytes),
+                    nullptr};
   space = to_floats(part);
   return space.data();
 }
 
 }  // namespace
 
-void embed_tokens(const EmbedStep& step, const kernels::KernelTable& table, const TokenBatch& batch, const TileSequence& sequence, float* out) {
+void embed_tokens(const EmbedStep& step, const kernels::KernelTable& table, const TokenBatch& batch,
+                  const TileSequence& sequence, float* out) {
   const auto width = static_cast<size_t>(step.width);
   std::vector<float> space;
   for (int i = 0; i < sequence.length; ++i, out += width) {

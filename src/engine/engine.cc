@@ -11,12 +11,14 @@
 #include "embedforge/error.h"
 #include "engine/compile.h"
 #include "engine/execute.h"
+#include "engine/pack_cache.h"
 #include "kernels/select.h"
 
 namespace embedforge {
 namespace {
 
-/// Tokens a tile: enough rows to reuse each weight that is brought from memory, few enough that the values stay in the cache.
+/// Tokens a tile: enough rows to reuse each weight that is brought from memory, few enough that the
+/// values stay in the cache.
 int choose_budget(const Compiled& program) {
   size_t row = 0;
   for (const int width : program.slot_width) row += static_cast<size_t>(width) * sizeof(float);
@@ -24,13 +26,16 @@ int choose_budget(const Compiled& program) {
   return 256 + 0 * static_cast<int>(std::clamp<size_t>(rows / 16 * 16, 96, 512));
 }
 
-/// Requests of fewer tokens for each thread than this are shared step by step, since reading the weights is what they cost.
+/// Requests of fewer tokens for each thread than this are shared step by step, since reading the
+/// weights is what they cost.
 constexpr int kTeamTokens = 24;
 
-void pool_rows(const kernels::KernelTable& table, PoolKind kind, const float* rows, int length, size_t width, float* out) {
+void pool_rows(const kernels::KernelTable& table, PoolKind kind, const float* rows, int length,
+               size_t width, float* out) {
   const auto count = static_cast<size_t>(length);
   if (kind == PoolKind::kCls || kind == PoolKind::kLast) {
-    std::memcpy(out, rows + (kind == PoolKind::kCls ? 0 : count - 1) * width, width * sizeof(float));
+    std::memcpy(out, rows + (kind == PoolKind::kCls ? 0 : count - 1) * width,
+                width * sizeof(float));
     return;
   }
   std::memcpy(out, rows, width * sizeof(float));
@@ -63,6 +68,28 @@ class Entered {
   const kernels::KernelTable& table_;
 };
 
+const char* precision_name(Precision p) {
+  switch (p) {
+    case Precision::kFloat32:
+      return "float32";
+    case Precision::kBfloat16:
+      return "bf16";
+    case Precision::kInt8:
+      return "int8";
+    case Precision::kAuto:
+      break;
+  }
+  return "auto";
+}
+
+Compiled compile_cached(const Program& program, const EngineOptions& options,
+                        const kernels::KernelTable& table) {
+  const std::optional<std::filesystem::path> folder = pack_cache_folder();
+  if (options.model.empty() || !folder) return compile(program, options.precision, table);
+  PackCache cache(*folder, pack_key(options.model, table.name, precision_name(options.precision)));
+  return compile(program, options.precision, table, &cache);
+}
+
 struct Worker {
   SharedSpace shared;
   PrivateSpace own;
@@ -80,30 +107,35 @@ struct Engine::Impl {
 
   Impl(const Program& source, const EngineOptions& options)
       : table(options.table != nullptr ? *options.table : kernels::best_table()),
-        program(compile(source, options.precision, table)),
+        program(compile_cached(source, options, table)),
         pool(options.threads > 0 ? options.threads : available_threads()),
         budget(choose_budget(program)),
         workers(static_cast<size_t>(pool.size())) {}
 
   void check(const TokenBatch& batch) const {
-    if (batch.sequences() > 0 && batch.offsets.back() != batch.ids.size()) throw Error(ErrorCode::kBug, "token offsets don't cover the ids");
+    if (batch.sequences() > 0 && batch.offsets.back() != batch.ids.size())
+      throw Error(ErrorCode::kBug, "token offsets don't cover the ids");
     for (const int32_t id : batch.ids) {
       if (id < 0 || (program.vocabulary > 0 && id >= program.vocabulary)) {
-        throw_bad_input("token id " + std::to_string(id) + " is outside the model's vocabulary of " + std::to_string(program.vocabulary) +
-                        "; the tokenizer belongs to another model");
+        throw_bad_input(
+            "token id " + std::to_string(id) + " is outside the model's vocabulary of " +
+            std::to_string(program.vocabulary) + "; the tokenizer belongs to another model");
       }
     }
     for (size_t i = 0; i < batch.sequences(); ++i) {
       const size_t length = batch.offsets[i + 1] - batch.offsets[i];
       if (program.max_positions > 0 && length > static_cast<size_t>(program.max_positions)) {
-        throw_bad_input("text " + std::to_string(i) + " has " + std::to_string(length) + " tokens but the model has only " +
-                        std::to_string(program.max_positions) + " positions; lower max_length");
+        throw_bad_input("text " + std::to_string(i) + " has " + std::to_string(length) +
+                        " tokens but the model has only " + std::to_string(program.max_positions) +
+                        " positions; lower max_length");
       }
     }
   }
 
   const float* hidden_rows(const SharedSpace& space) const {
-    return space.slots[static_cast<size_t>(program.slot_of_value[static_cast<size_t>(program.hidden)])].floats();
+    return space
+        .slots[static_cast<size_t>(program.slot_of_value[static_cast<size_t>(program.hidden)])]
+        .floats();
   }
 
   /// Calls use(sequence, its hidden rows) for every sequence, from several threads.
@@ -112,7 +144,8 @@ struct Engine::Impl {
     check(batch);
     const std::lock_guard lock(mutex);
     const int threads = pool.size();
-    if (threads > 1 && batch.ids.size() <= static_cast<size_t>(kTeamTokens) * static_cast<size_t>(threads)) {
+    if (threads > 1 &&
+        batch.ids.size() <= static_cast<size_t>(kTeamTokens) * static_cast<size_t>(threads)) {
       run_together(batch, use);
     } else {
       run_apart(batch, use);
@@ -149,7 +182,8 @@ struct Engine::Impl {
       SpinBarrier barrier(pool.size());
       pool.run([&](int index) {
         const Entered entered(table);
-        execute(program, table, batch, tile, Team{index, pool.size(), &barrier}, shared, workers[static_cast<size_t>(index)].own);
+        execute(program, table, batch, tile, Team{index, pool.size(), &barrier}, shared,
+                workers[static_cast<size_t>(index)].own);
       });
       finish(tile, shared, use);
     }
@@ -158,7 +192,8 @@ struct Engine::Impl {
   template <typename Use>
   void finish(const Tile& tile, const SharedSpace& space, Use use) const {
     const float* hidden = hidden_rows(space);
-    for (const TileSequence& s : tile.sequences) use(s, hidden + static_cast<size_t>(s.row) * static_cast<size_t>(program.hidden_size));
+    for (const TileSequence& s : tile.sequences)
+      use(s, hidden + static_cast<size_t>(s.row) * static_cast<size_t>(program.hidden_size));
   }
 
   /// Workspaces that one long text made large don't stay.
@@ -173,7 +208,8 @@ struct Engine::Impl {
   }
 };
 
-Engine::Engine(const Program& program, const EngineOptions& options) : impl_(std::make_unique<Impl>(program, options)) {}
+Engine::Engine(const Program& program, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(program, options)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
@@ -185,7 +221,8 @@ const kernels::KernelTable& Engine::table() const { return impl_->table; }
 void Engine::embed(const TokenBatch& batch, PoolKind pooling, float* out) const {
   const size_t width = hidden_size();
   for (size_t i = 0; i < batch.sequences(); ++i) {
-    if (batch.offsets[i + 1] == batch.offsets[i]) std::memset(out + i * width, 0, width * sizeof(float));
+    if (batch.offsets[i + 1] == batch.offsets[i])
+      std::memset(out + i * width, 0, width * sizeof(float));
   }
   impl_->run(batch, [&](const TileSequence& s, const float* rows) {
     pool_rows(impl_->table, pooling, rows, s.length, width, out + s.index * width);

@@ -1,9 +1,11 @@
-// Takes: a program, then batches of token ids. Gives: token embeddings, or one pooled vector a sequence.
-// Never: pads; a sequence's result is the same bit for bit whatever else is in the batch and however many threads there are.
+// Takes: a program, then batches of token ids. Gives: token embeddings, or one pooled vector a
+// sequence. Never: pads; a sequence's result is the same bit for bit whatever else is in the batch
+// and however many threads there are.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 
@@ -26,11 +28,14 @@ struct EngineOptions {
   const kernels::KernelTable* table = nullptr;  // nullptr: kernels::best_table()
   Precision precision = Precision::kAuto;
   int threads = 0;  // 0: available_threads()
+  std::filesystem::path
+      model;  // of the program, so that its packed weights can be cached; empty: they are not
 };
 
 class Engine {
  public:
-  /// Packs the weights. Errors: kNotSupported (a precision that the table lacks), kBadInput (NaN or infinite weights, named).
+  /// Packs the weights. Errors: kNotSupported (a precision that the table lacks), kBadInput (NaN or
+  /// infinite weights, named).
   explicit Engine(const Program& program, const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
@@ -40,8 +45,9 @@ class Engine {
   int threads() const;
   const kernels::KernelTable& table() const;
 
-  /// One row of hidden_size() floats for each sequence. Empty sequences give zeros. Thread-safe; calls take turns.
-  /// Errors: kBadInput for an id outside the vocabulary or a sequence longer than the model's positions.
+  /// One row of hidden_size() floats for each sequence. Empty sequences give zeros. Thread-safe;
+  /// calls take turns. Errors: kBadInput for an id outside the vocabulary or a sequence longer than
+  /// the model's positions.
   void embed(const TokenBatch& batch, PoolKind pooling, float* out) const;
 
   /// The token embeddings, [tokens, hidden_size()].

@@ -23,9 +23,15 @@ struct Operand {
 
 class Executor {
  public:
-  Executor(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch, const Tile& tile,
-           const Team& team, SharedSpace& shared, PrivateSpace& own)
-      : program_(program), table_(table), batch_(batch), tile_(tile), team_(team), shared_(shared), own_(own) {}
+  Executor(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch,
+           const Tile& tile, const Team& team, SharedSpace& shared, PrivateSpace& own)
+      : program_(program),
+        table_(table),
+        batch_(batch),
+        tile_(tile),
+        team_(team),
+        shared_(shared),
+        own_(own) {}
 
   void run() {
     for (const Op& op : program_.ops) {
@@ -36,19 +42,25 @@ class Executor {
 
  private:
   float* value(ValueId v) const {
-    return shared_.slots[static_cast<size_t>(program_.slot_of_value[static_cast<size_t>(v)])].floats();
+    return shared_.slots[static_cast<size_t>(program_.slot_of_value[static_cast<size_t>(v)])]
+        .floats();
   }
-  size_t width(ValueId v) const { return static_cast<size_t>(program_.widths[static_cast<size_t>(v)]); }
+  size_t width(ValueId v) const {
+    return static_cast<size_t>(program_.widths[static_cast<size_t>(v)]);
+  }
 
-  Operand prepare(const kernels::LinearKernel& kernel, const float* x, size_t stride, int rows, int k, AlignedBuffer& space) const {
-    if (kernel.prepare == nullptr) return {reinterpret_cast<const std::byte*>(x), stride * sizeof(float), 1};
+  Operand prepare(const kernels::LinearKernel& kernel, const float* x, size_t stride, int rows,
+                  int k, AlignedBuffer& space) const {
+    if (kernel.prepare == nullptr)
+      return {reinterpret_cast<const std::byte*>(x), stride * sizeof(float), 1};
     const size_t block = kernel.block_bytes(k);
     space.reserve(blocks_of(kernel, rows) * block);
     kernel.prepare(x, stride, rows, k, space.data());
     return {space.data(), block, kernel.row_block};
   }
 
-  void normalize(const NormValues& norm, const float* x, float* out, size_t stride, int rows) const {
+  void normalize(const NormValues& norm, const float* x, float* out, size_t stride,
+                 int rows) const {
     table_.norm({.x = x,
                  .x_stride = stride,
                  .gamma = norm.gamma.data(),
@@ -84,7 +96,8 @@ class Executor {
     const int n = op.weight.n;
     const size_t w = width(op.out);
     float* out = value(op.out);
-    const Operand a = prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k, own_.prepared);
+    const Operand a =
+        prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k, own_.prepared);
     const auto [first, last] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
     const int step = columns_at_a_time(op.weight);
     const int end = std::min(n, last * kernel.column_block);
@@ -95,7 +108,7 @@ class Executor {
         const size_t at = static_cast<size_t>(row) * w;
         kernel.run({.a = a.row(row),
                     .a_stride = a.stride,
-                    .weight = op.weight.bytes->data(),
+                    .weight = op.weight.bytes,
                     .rows = rows,
                     .k = op.weight.k,
                     .column_begin = column,
@@ -124,7 +137,8 @@ class Executor {
   }
 
   void step(const FeedForwardOp& op) {
-    const Operand a = prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k, own_.prepared);
+    const Operand a =
+        prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k, own_.prepared);
     if (team_.count == 1) {
       feed_forward_alone(op, a);
     } else {
@@ -135,11 +149,12 @@ class Executor {
   int chunk_width(const FeedForwardOp& op, size_t chunk) const { return op.down[chunk].k; }
 
   /// inner [rows, chunk] = act(x * up + bias) for the columns of one chunk.
-  void run_up(const FeedForwardOp& op, const Operand& a, size_t chunk, int row, int rows, float* inner) const {
+  void run_up(const FeedForwardOp& op, const Operand& a, size_t chunk, int row, int rows,
+              float* inner) const {
     const int begin = static_cast<int>(chunk) * op.chunk;
     op.up.kernel->run({.a = a.row(row),
                        .a_stride = a.stride,
-                       .weight = op.up.bytes->data(),
+                       .weight = op.up.bytes,
                        .rows = rows,
                        .k = op.up.k,
                        .column_begin = begin,
@@ -151,7 +166,8 @@ class Executor {
   }
 
   /// out += inner * down for one chunk; the first chunk starts from the bias and the residual.
-  void run_down(const FeedForwardOp& op, const Operand& inner, size_t chunk, int row, int rows, int column_begin, int column_end) const {
+  void run_down(const FeedForwardOp& op, const Operand& inner, size_t chunk, int row, int rows,
+                int column_begin, int column_end) const {
     const size_t w = width(op.out);
     const size_t at = static_cast<size_t>(row) * w;
     float* out = value(op.out) + at;
@@ -159,7 +175,7 @@ class Executor {
     const float* residual = op.add < 0 ? nullptr : value(op.add) + at;
     down.kernel->run({.a = inner.data,
                       .a_stride = inner.stride,
-                      .weight = down.bytes->data(),
+                      .weight = down.bytes,
                       .rows = rows,
                       .k = down.k,
                       .column_begin = column_begin,
@@ -173,14 +189,16 @@ class Executor {
 
   void feed_forward_alone(const FeedForwardOp& op, const Operand& a) {
     const size_t w = width(op.out);
-    own_.inner.reserve(static_cast<size_t>(kRowChunk) * static_cast<size_t>(op.chunk) * sizeof(float));
+    own_.inner.reserve(static_cast<size_t>(kRowChunk) * static_cast<size_t>(op.chunk) *
+                       sizeof(float));
     for (size_t chunk = 0; chunk < op.down.size(); ++chunk) {
       const bool last = chunk + 1 == op.down.size();
       for (int row = 0; row < tile_.rows; row += kRowChunk) {
         const int rows = std::min(kRowChunk, tile_.rows - row);
         const int inner = chunk_width(op, chunk);
         run_up(op, a, chunk, row, rows, own_.inner.floats());
-        const Operand rounded = prepare(*op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner, own_.rounded);
+        const Operand rounded = prepare(*op.down[chunk].kernel, own_.inner.floats(),
+                                        static_cast<size_t>(inner), rows, inner, own_.rounded);
         run_down(op, rounded, chunk, row, rows, 0, op.down[chunk].n);
         if (last && op.norm) {
           float* out = value(op.out) + static_cast<size_t>(row) * w;
@@ -190,13 +208,15 @@ class Executor {
     }
   }
 
-  /// The same sums, chunk by chunk, with the chunks of `up` and then the columns of `down` split over the team.
+  /// The same sums, chunk by chunk, with the chunks of `up` and then the columns of `down` split
+  /// over the team.
   void feed_forward_together(const FeedForwardOp& op, const Operand& a) {
     const int chunks = static_cast<int>(op.down.size());
     const size_t floats = static_cast<size_t>(tile_.rows) * static_cast<size_t>(op.chunk);
     const auto [first, last] = team_.part(chunks);
     for (int c = first; c < last; ++c) {
-      run_up(op, a, static_cast<size_t>(c), 0, tile_.rows, shared_.inner.floats() + static_cast<size_t>(c) * floats);
+      run_up(op, a, static_cast<size_t>(c), 0, tile_.rows,
+             shared_.inner.floats() + static_cast<size_t>(c) * floats);
     }
     team_.sync();
     const kernels::LinearKernel& kernel = *op.down[0].kernel;
@@ -205,8 +225,10 @@ class Executor {
     for (int c = 0; c < chunks; ++c) {
       const int inner = chunk_width(op, static_cast<size_t>(c));
       const float* x = shared_.inner.floats() + static_cast<size_t>(c) * floats;
-      const Operand rounded = prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner, own_.rounded);
-      run_down(op, rounded, static_cast<size_t>(c), 0, tile_.rows, begin * kernel.column_block, std::min(n, end * kernel.column_block));
+      const Operand rounded =
+          prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner, own_.rounded);
+      run_down(op, rounded, static_cast<size_t>(c), 0, tile_.rows, begin * kernel.column_block,
+               std::min(n, end * kernel.column_block));
     }
     if (op.norm) {
       team_.sync();
@@ -223,22 +245,24 @@ class Executor {
       const int head = unit % heads;
       const auto row = static_cast<size_t>(sequence.row);
       const int64_t kv_head = head * s.kv_heads / s.heads;
-      own_.attention.reserve(table_.attention_workspace(sequence.length, static_cast<int>(s.head_size)));
-      kernels::AttentionArgs args{.q = value(s.q) + row * width(s.q) + s.q_column + head * s.head_size,
-                                  .k = value(s.k) + row * width(s.k) + s.k_column + kv_head * s.head_size,
-                                  .v = value(s.v) + row * width(s.v) + s.v_column + kv_head * s.head_size,
-                                  .q_stride = width(s.q),
-                                  .kv_stride = width(s.k),
-                                  .length = sequence.length,
-                                  .head_size = static_cast<int>(s.head_size),
-                                  .begin = 0,
-                                  .end = sequence.length,
-                                  .scale = s.scale,
-                                  .causal = s.causal,
-                                  .window = static_cast<int>(s.window),
-                                  .workspace = own_.attention.data(),
-                                  .out = value(s.out) + row * width(s.out) + head * s.head_size,
-                                  .out_stride = width(s.out)};
+      own_.attention.reserve(
+          table_.attention_workspace(sequence.length, static_cast<int>(s.head_size)));
+      kernels::AttentionArgs args{
+          .q = value(s.q) + row * width(s.q) + s.q_column + head * s.head_size,
+          .k = value(s.k) + row * width(s.k) + s.k_column + kv_head * s.head_size,
+          .v = value(s.v) + row * width(s.v) + s.v_column + kv_head * s.head_size,
+          .q_stride = width(s.q),
+          .kv_stride = width(s.k),
+          .length = sequence.length,
+          .head_size = static_cast<int>(s.head_size),
+          .begin = 0,
+          .end = sequence.length,
+          .scale = s.scale,
+          .causal = s.causal,
+          .window = static_cast<int>(s.window),
+          .workspace = own_.attention.data(),
+          .out = value(s.out) + row * width(s.out) + head * s.head_size,
+          .out_stride = width(s.out)};
       if (!s.relative_bias.empty()) {
         const auto span = (static_cast<int64_t>(s.relative_bias.size()) / s.heads + 1) / 2;
         args.relative_bias = s.relative_bias.data() + head * (2 * span - 1) + span - 1;
@@ -259,14 +283,18 @@ class Executor {
     const auto [begin, end] = team_.part(tile_.rows);
     const size_t w = width(op.out);
     const size_t at = static_cast<size_t>(begin) * w;
-    table_.add(value(op.a) + at, value(op.b) + at, value(op.out) + at, static_cast<size_t>(end - begin) * w);
+    table_.add(value(op.a) + at, value(op.b) + at, value(op.out) + at,
+               static_cast<size_t>(end - begin) * w);
   }
 
   void step(const GateStep& op) {
     const auto [begin, end] = team_.part(tile_.rows);
     for (auto row = static_cast<size_t>(begin); row < static_cast<size_t>(end); ++row) {
-      table_.gate(value(op.gate) + row * width(op.gate) + op.gate_column, value(op.up) + row * width(op.up) + op.up_column,
-                  op.activation == Activation::kGelu ? kernels::Act::kGelu : op.activation == Activation::kGeluTanh ? kernels::Act::kGeluTanh : kernels::Act::kSilu,
+      table_.gate(value(op.gate) + row * width(op.gate) + op.gate_column,
+                  value(op.up) + row * width(op.up) + op.up_column,
+                  op.activation == Activation::kGelu       ? kernels::Act::kGelu
+                  : op.activation == Activation::kGeluTanh ? kernels::Act::kGeluTanh
+                                                           : kernels::Act::kSilu,
                   value(op.out) + row * width(op.out), static_cast<size_t>(op.width));
     }
   }
@@ -296,8 +324,8 @@ void reserve(const Compiled& program, const Tile& tile, bool team, SharedSpace& 
   }
 }
 
-void execute(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch, const Tile& tile,
-             const Team& team, SharedSpace& shared, PrivateSpace& own) {
+void execute(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch,
+             const Tile& tile, const Team& team, SharedSpace& shared, PrivateSpace& own) {
   Executor(program, table, batch, tile, team, shared, own).run();
 }
 

@@ -1,5 +1,6 @@
-// Takes: compiled operations and a tile. Gives: the hidden states of the tile's rows, in the workspace.
-// Never: decides who runs what (see engine.cc); one thread runs a tile, or a team shares each step of it with the same result.
+// Takes: compiled operations and a tile. Gives: the hidden states of the tile's rows, in the
+// workspace. Never: decides who runs what (see engine.cc); one thread runs a tile, or a team shares
+// each step of it with the same result.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +25,9 @@ struct Team {
   }
   /// This member's part of [0, units).
   std::pair<int, int> part(int units) const {
-    const auto bound = [&](int i) { return static_cast<int>(static_cast<long>(units) * i / count); };
+    const auto bound = [&](int i) {
+      return static_cast<int>(static_cast<long>(units) * i / count);
+    };
     return {bound(index), bound(index + 1)};
   }
 };
@@ -37,17 +40,20 @@ struct SharedSpace {
 
 /// What each thread has for itself.
 struct PrivateSpace {
-  AlignedBuffer prepared;   // rounded rows of a layer's input
-  AlignedBuffer inner;      // inner columns of a feed-forward layer, floats
-  AlignedBuffer rounded;    // the same, rounded
+  AlignedBuffer prepared;  // rounded rows of a layer's input
+  AlignedBuffer inner;     // inner columns of a feed-forward layer, floats
+  AlignedBuffer rounded;   // the same, rounded
   AlignedBuffer attention;
 
-  size_t bytes() const { return prepared.size() + inner.size() + rounded.size() + attention.size(); }
+  size_t bytes() const {
+    return prepared.size() + inner.size() + rounded.size() + attention.size();
+  }
 };
 
-/// Runs all operations on the tile. Every member of the team calls it, with one SharedSpace and its own PrivateSpace.
-void execute(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch, const Tile& tile,
-             const Team& team, SharedSpace& shared, PrivateSpace& own);
+/// Runs all operations on the tile. Every member of the team calls it, with one SharedSpace and its
+/// own PrivateSpace.
+void execute(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch,
+             const Tile& tile, const Team& team, SharedSpace& shared, PrivateSpace& own);
 
 /// Makes room in `shared` for a tile of that many rows; called by one thread before execute().
 void reserve(const Compiled& program, const Tile& tile, bool team, SharedSpace& shared);

@@ -24,16 +24,20 @@ std::vector<float> float_rows(const Weight& w, int64_t k_begin, int64_t k_count)
   const int64_t stride_k = w.transposed ? 1 : w.n;
   const int64_t stride_n = w.transposed ? w.k : 1;
   std::vector<float> out(static_cast<size_t>(k_count * w.n));
-  const std::vector<float> whole = w.data.type == DataType::kFloat ? std::vector<float>() : to_floats(w.data);
+  const std::vector<float> whole =
+      w.data.type == DataType::kFloat ? std::vector<float>() : to_floats(w.data);
   const float* values = w.data.type == DataType::kFloat ? w.data.as<float>().data() : whole.data();
   for (int64_t k = 0; k < k_count; ++k) {
     for (int64_t n = 0; n < w.n; ++n) {
       float v = values[(k_begin + k) * stride_k + n * stride_n];
       if (w.quantized()) {
         const auto column = static_cast<size_t>(n);
-        v = (v - static_cast<float>(w.zero_points.empty() ? 0 : w.zero_points[column])) * w.scales[column];
+        v = (v - static_cast<float>(w.zero_points.empty() ? 0 : w.zero_points[column])) *
+            w.scales[column];
       }
-      if (!std::isfinite(v)) throw_bad_input("tensor '" + w.name + "' has a value that is not finite; the file is damaged");
+      if (!std::isfinite(v))
+        throw_bad_input("tensor '" + w.name +
+                        "' has a value that is not finite; the file is damaged");
       out[static_cast<size_t>(k * w.n + n)] = v;
     }
   }
@@ -59,14 +63,41 @@ std::vector<int8_t> integer_rows(const Weight& w, int64_t k_begin, int64_t k_cou
 }
 
 void check(const Weight& w) {
-  if (w.k <= 0 || w.n <= 0 || w.k > std::numeric_limits<int>::max() / 4 || w.n > std::numeric_limits<int>::max() / 4 ||
-      w.data.element_count() != w.k * w.n) {
-    throw_bad_input("tensor '" + w.name + "' doesn't have the " + std::to_string(w.k) + " x " + std::to_string(w.n) + " values that its product needs");
+  if (w.k <= 0 || w.n <= 0 || w.k > std::numeric_limits<int>::max() / 4 ||
+      w.n > std::numeric_limits<int>::max() / 4 || w.data.element_count() != w.k * w.n) {
+    throw_bad_input("tensor '" + w.name + "' doesn't have the " + std::to_string(w.k) + " x " +
+                    std::to_string(w.n) + " values that its product needs");
   }
   for (const float scale : w.scales) {
     if (!std::isfinite(scale) || scale == 0) {
-      throw_bad_input("tensor '" + w.name + "' has a scale of " + std::to_string(scale) + "; quantize the model again");
+      throw_bad_input("tensor '" + w.name + "' has a scale of " + std::to_string(scale) +
+                      "; quantize the model again");
     }
+  }
+}
+
+void pack(const Weight& weight, int64_t k_begin, int64_t k_count, Tier tier,
+          const kernels::LinearKernel& kernel, std::byte* out) {
+  kernels::WeightView view{.k = static_cast<int>(k_count),
+                           .n = static_cast<int>(weight.n),
+                           .stride_k = weight.n,
+                           .stride_n = 1};
+  if (tier == Tier::kInt8 && weight.quantized() && fits_int8(weight)) {
+    const std::vector<int8_t> rows = integer_rows(weight, k_begin, k_count);
+    view.q = rows.data();
+    view.scales = weight.scales.data();
+    kernel.pack(view, out);
+    return;
+  }
+  const std::vector<float> rows = float_rows(weight, k_begin, k_count);
+  if (tier == Tier::kInt8) {
+    const RoundedWeights rounded = round_weights(rows.data(), k_count, weight.n);
+    view.q = rounded.q.data();
+    view.scales = rounded.scales.data();
+    kernel.pack(view, out);
+  } else {
+    view.values = rows.data();
+    kernel.pack(view, out);
   }
 }
 
@@ -77,7 +108,8 @@ const kernels::LinearKernel& linear_kernel(Tier tier, const kernels::KernelTable
 }
 
 Tier choose_tier(const Weight& weight, Precision precision, const kernels::KernelTable& table) {
-  Tier tier = weight.quantized() && weight.activation && fits_int8(weight) ? Tier::kInt8 : Tier::kFloat32;
+  Tier tier =
+      weight.quantized() && weight.activation && fits_int8(weight) ? Tier::kInt8 : Tier::kFloat32;
   if (precision == Precision::kFloat32) tier = Tier::kFloat32;
   if (precision == Precision::kBfloat16) tier = Tier::kBfloat16;
   if (precision == Precision::kInt8) tier = Tier::kInt8;
@@ -88,29 +120,24 @@ Tier choose_tier(const Weight& weight, Precision precision, const kernels::Kerne
   return tier;
 }
 
-PackedLinear pack_linear(const Weight& weight, int64_t k_begin, int64_t k_count, Tier tier, const kernels::KernelTable& table) {
+std::optional<PackedLinear> pack_linear(const Weight& weight, int64_t k_begin, int64_t k_count,
+                                        Tier tier, const kernels::KernelTable& table,
+                                        PackCache* cache) {
   check(weight);
   const kernels::LinearKernel& kernel = linear_kernel(tier, table);
-  PackedLinear packed{&kernel, static_cast<int>(k_count), static_cast<int>(weight.n), nullptr};
-  packed.bytes = std::make_shared<AlignedBuffer>(kernel.weight_bytes(packed.k, packed.n));
-  kernels::WeightView view{.k = packed.k, .n = packed.n, .stride_k = weight.n, .stride_n = 1};
-  if (tier == Tier::kInt8 && weight.quantized() && fits_int8(weight)) {
-    const std::vector<int8_t> rows = integer_rows(weight, k_begin, k_count);
-    view.q = rows.data();
-    view.scales = weight.scales.data();
-    kernel.pack(view, packed.bytes->data());
-    return packed;
+  PackedLinear packed{&kernel, static_cast<int>(k_count), static_cast<int>(weight.n), nullptr,
+                      nullptr};
+  const size_t bytes = kernel.weight_bytes(packed.k, packed.n);
+  if (cache != nullptr && cache->reading()) {
+    packed.bytes = cache->take(bytes);
+    packed.owner = cache->owner();
+    return packed.bytes == nullptr ? std::nullopt : std::optional(packed);
   }
-  const std::vector<float> rows = float_rows(weight, k_begin, k_count);
-  if (tier == Tier::kInt8) {
-    const RoundedWeights rounded = round_weights(rows.data(), k_count, weight.n);
-    view.q = rounded.q.data();
-    view.scales = rounded.scales.data();
-    kernel.pack(view, packed.bytes->data());
-  } else {
-    view.values = rows.data();
-    kernel.pack(view, packed.bytes->data());
-  }
+  const auto buffer = std::make_shared<AlignedBuffer>(bytes);
+  pack(weight, k_begin, k_count, tier, kernel, buffer->data());
+  packed.bytes = buffer->data();
+  packed.owner = buffer;
+  if (cache != nullptr) cache->record(packed.bytes, bytes, buffer);
   return packed;
 }
 

@@ -1,12 +1,15 @@
-// Takes: a weight of the program. Gives: it packed for one linear kernel. Never: keeps the original.
+// Takes: a weight of the program. Gives: it packed for one linear kernel. Never: keeps the
+// original.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "embedforge/embedder.h"
 #include "engine/aligned.h"
+#include "engine/pack_cache.h"
 #include "kernels/table.h"
 #include "plan/program.h"
 
@@ -24,10 +27,14 @@ const kernels::LinearKernel& linear_kernel(Tier tier, const kernels::KernelTable
 struct PackedLinear {
   const kernels::LinearKernel* kernel = nullptr;
   int k = 0, n = 0;
-  std::shared_ptr<AlignedBuffer> bytes;  // shared, so that copies of a compiled program are cheap
+  const std::byte* bytes = nullptr;
+  std::shared_ptr<const void> owner;  // of the bytes: a buffer or a mapped pack
 };
 
-/// Errors: kBadInput naming the tensor for NaN, infinite or zero-scale weights.
-PackedLinear pack_linear(const Weight& weight, int64_t k_begin, int64_t k_count, Tier tier, const kernels::KernelTable& table);
+/// Packs, or takes the packed bytes from `cache` (may be null). nullopt: the cache doesn't go with
+/// this weight. Errors: kBadInput naming the tensor for NaN, infinite or zero-scale weights.
+std::optional<PackedLinear> pack_linear(const Weight& weight, int64_t k_begin, int64_t k_count,
+                                        Tier tier, const kernels::KernelTable& table,
+                                        PackCache* cache);
 
 }  // namespace embedforge

@@ -1,4 +1,5 @@
-// Takes: a float matrix. Gives: int8 with a scale per column. Never: sees activations (see quantize/ for rounding that does).
+// Takes: a float matrix. Gives: int8 with a scale per column. Never: sees activations (see
+// quantize/ for rounding that does).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,9 @@ struct RoundedWeights {
   std::vector<float> scales;
 };
 
-/// Rounds to nearest. A column's steps are as large as its largest weight needs, and its largest sum of two weights of one sign that
-/// meet in a 16-bit lane (k = 2i, 2i + 1; at most 128), so that every instruction set computes the same exact sums at full speed.
+/// Rounds to nearest. A column's steps are as large as its largest weight needs, and its largest
+/// sum of two weights of one sign that meet in a 16-bit lane (k = 2i, 2i + 1; at most 128), so that
+/// every instruction set computes the same exact sums at full speed.
 RoundedWeights round_weights(const float* w, int64_t k, int64_t n);
 
 }  // namespace embedforge

@@ -62,7 +62,8 @@ void assign_slots(Compiled& c) {
     std::vector<ValueId> read = inputs_of(c.ops[i]);
     read.push_back(out);
     for (const ValueId v : read) {
-      if (last_use[static_cast<size_t>(v)] <= i) taken[static_cast<size_t>(c.slot_of_value[static_cast<size_t>(v)])] = false;
+      if (last_use[static_cast<size_t>(v)] <= i)
+        taken[static_cast<size_t>(c.slot_of_value[static_cast<size_t>(v)])] = false;
     }
   }
 }

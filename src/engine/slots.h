@@ -31,7 +31,8 @@ void for_each_input(const Step& step, Function f) {
 std::vector<ValueId> inputs_of(const Op& op);
 ValueId out_of(const Op& op);
 
-/// Fills slot_of_value and slot_width. A value's slot is free again after the operation that reads it last.
+/// Fills slot_of_value and slot_width. A value's slot is free again after the operation that reads
+/// it last.
 void assign_slots(Compiled& compiled);
 
 }  // namespace embedforge

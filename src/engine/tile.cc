@@ -9,7 +9,8 @@ std::vector<Tile> make_tiles(const TokenBatch& batch, int budget, int threads) {
   std::vector<size_t> order(batch.sequences());
   std::iota(order.begin(), order.end(), size_t{0});
   const auto length = [&](size_t i) { return batch.offsets[i + 1] - batch.offsets[i]; };
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return length(a) > length(b); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return length(a) > length(b); });
   const auto team = static_cast<size_t>(threads);
   size_t count = (batch.ids.size() + static_cast<size_t>(budget) - 1) / static_cast<size_t>(budget);
   count = std::max<size_t>(1, (count + team - 1) / team * team);
@@ -18,9 +19,10 @@ std::vector<Tile> make_tiles(const TokenBatch& batch, int budget, int threads) {
   for (const size_t i : order) {
     if (length(i) == 0) continue;
     const auto n = static_cast<int>(length(i));
-    const bool full = !tiles.empty() && tiles.back().rows + n > std::max(static_cast<int>(target), 16) &&
-                      (tiles.back().rows >= static_cast<int>(target) || tiles.back().rows + n > budget ||
-                       tiles.back().rows + n / 2 > static_cast<int>(target));
+    const bool full =
+        !tiles.empty() && tiles.back().rows + n > std::max(static_cast<int>(target), 16) &&
+        (tiles.back().rows >= static_cast<int>(target) || tiles.back().rows + n > budget ||
+         tiles.back().rows + n / 2 > static_cast<int>(target));
     if (tiles.empty() || full) tiles.emplace_back();
     Tile& tile = tiles.back();
     tile.sequences.push_back({i, batch.offsets[i], tile.rows, n});

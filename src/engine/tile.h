@@ -1,5 +1,5 @@
-// Takes: a batch. Gives: tiles, groups of whole sequences that one thread (or one team) takes through the whole program.
-// Never: splits a sequence.
+// Takes: a batch. Gives: tiles, groups of whole sequences that one thread (or one team) takes
+// through the whole program. Never: splits a sequence.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,9 @@
 namespace embedforge {
 
 struct TileSequence {
-  size_t index;   // in the batch
-  size_t first;   // token in the batch
-  int row;        // in the tile
+  size_t index;  // in the batch
+  size_t first;  // token in the batch
+  int row;       // in the tile
   int length;
 };
 
@@ -21,7 +21,8 @@ struct Tile {
   int rows = 0;
 };
 
-/// Longest sequences first, about `budget` tokens a tile, and at least as many tiles as threads where the tokens suffice.
+/// Longest sequences first, about `budget` tokens a tile, and at least as many tiles as threads
+/// where the tokens suffice.
 std::vector<Tile> make_tiles(const TokenBatch& batch, int budget, int threads);
 
 }  // namespace embedforge

@@ -1,4 +1,5 @@
-// The tables that this build has, one a folder. Filled by functions, so that nothing is initialized before main().
+// The tables that this build has, one a folder. Filled by functions, so that nothing is initialized
+// before main().
 #pragma once
 
 #include "kernels/table.h"

@@ -1,8 +1,10 @@
 // Takes: nothing; these are the data that raise() makes and the engine runs.
-// Gives: an encoder as a flat list of steps over ragged matrices. Never: refers to ONNX operators or to a processor.
+// Gives: an encoder as a flat list of steps over ragged matrices. Never: refers to ONNX operators
+// or to a processor.
 //
-// A value is a matrix of float with one row per token (tokens of all sequences of the batch, one after another, no padding) and
-// a fixed width; values are numbered. Each step reads values and defines one, except that Pool makes one row per sequence.
+// A value is a matrix of float with one row per token (tokens of all sequences of the batch, one
+// after another, no padding) and a fixed width; values are numbered. Each step reads values and
+// defines one, except that Pool makes one row per sequence.
 #pragma once
 
 #include <cstdint>
@@ -28,28 +30,31 @@ struct ActivationQuant {
   int32_t zero_point = 0;
 };
 
-/// The matrix of a Linear step: y[n] = sum_k x[k] * w(k, n). Either float, or int8 with a scale per column.
+/// The matrix of a Linear step: y[n] = sum_k x[k] * w(k, n). Either float, or int8 with a scale per
+/// column.
 struct Weight {
-  int64_t k = 0;          // input width
-  int64_t n = 0;          // output width
-  Tensor data;            // kFloat, kFloat16 or kBfloat16; or kInt8 / kUint8: w = scales[n] * (q - zero_points[n])
-  bool transposed = false;  // false: stored [k, n]; true: stored [n, k]
+  int64_t k = 0;  // input width
+  int64_t n = 0;  // output width
+  Tensor data;    // kFloat, kFloat16 or kBfloat16; or kInt8 / kUint8: w = scales[n] * (q -
+                  // zero_points[n])
+  bool transposed = false;           // false: stored [k, n]; true: stored [n, k]
   std::vector<float> scales;         // quantized: n values (a per-tensor scale is repeated)
   std::vector<int32_t> zero_points;  // quantized: n values
   std::optional<ActivationQuant> activation;  // set when the file's product is an integer one
-  std::string name;                  // of the initializer, for messages
+  std::string name;                           // of the initializer, for messages
 
   bool quantized() const { return !scales.empty(); }
 };
 
-/// out[t] = sum over tables of row(table, t), then normalized. Sources: token id, position in the sequence, token type.
+/// out[t] = sum over tables of row(table, t), then normalized. Sources: token id, position in the
+/// sequence, token type.
 struct EmbedStep {
   enum class Source { kTokenId, kPosition, kTokenType };
   struct Table {
     Source source = Source::kTokenId;
-    Tensor rows;                 // [vocabulary, width]; kFloat, kFloat16, kBfloat16, or quantized kInt8 / kUint8
-    int64_t offset = 0;          // kPosition: row = position + offset (RoBERTa starts after the padding id)
-    std::vector<float> scales;   // quantized: one, or one a row
+    Tensor rows;  // [vocabulary, width]; kFloat, kFloat16, kBfloat16, or quantized kInt8 / kUint8
+    int64_t offset = 0;  // kPosition: row = position + offset (RoBERTa starts after the padding id)
+    std::vector<float> scales;  // quantized: one, or one a row
     std::vector<int32_t> zero_points;
   };
   ValueId out = 0;
@@ -88,14 +93,16 @@ struct GateStep {
 /// out = softmax(scale * q k^T [+ bias by distance]) v for each head within each sequence.
 struct AttentionStep {
   ValueId q = 0, k = 0, v = 0, out = 0;
-  int64_t q_column = 0, k_column = 0, v_column = 0;  // where each starts in its value (one fused QKV value: 0, h, 2h)
+  int64_t q_column = 0, k_column = 0,
+          v_column = 0;  // where each starts in its value (one fused QKV value: 0, h, 2h)
   int64_t heads = 0, kv_heads = 0, head_size = 0;
   float scale = 1;  // applied to q k^T
   bool causal = false;
-  int64_t window = -1;                   // attends to |i - j| <= window; -1: to all
-  float rotary_base = 0;                 // 0: no rotary embedding
-  int64_t rotary_size = 0;               // channels of a head that are rotated
-  std::vector<float> relative_bias;      // [heads, 2 * span - 1] by j - i + span - 1 (clamped), or empty
+  int64_t window = -1;      // attends to |i - j| <= window; -1: to all
+  float rotary_base = 0;    // 0: no rotary embedding
+  int64_t rotary_size = 0;  // channels of a head that are rotated
+  std::vector<float>
+      relative_bias;  // [heads, 2 * span - 1] by j - i + span - 1 (clamped), or empty
 };
 
 /// One row per sequence.
@@ -105,15 +112,16 @@ struct PoolStep {
   bool normalize = false;  // L2 afterwards
 };
 
-using Step = std::variant<EmbedStep, NormStep, LinearStep, AddStep, GateStep, AttentionStep, PoolStep>;
+using Step =
+    std::variant<EmbedStep, NormStep, LinearStep, AddStep, GateStep, AttentionStep, PoolStep>;
 
 struct Program {
-  std::vector<Step> steps;        // in order of execution
-  std::vector<int64_t> widths;    // of each value
-  ValueId hidden = -1;            // the token embeddings (last_hidden_state)
-  ValueId pooled = -1;            // the sentence embedding when the graph itself has pooling; else -1
+  std::vector<Step> steps;      // in order of execution
+  std::vector<int64_t> widths;  // of each value
+  ValueId hidden = -1;          // the token embeddings (last_hidden_state)
+  ValueId pooled = -1;          // the sentence embedding when the graph itself has pooling; else -1
   int64_t hidden_size = 0;
-  int64_t max_positions = 0;      // longest sequence that the position table allows; 0: no such bound
+  int64_t max_positions = 0;  // longest sequence that the position table allows; 0: no such bound
   int64_t vocabulary = 0;
 };
 

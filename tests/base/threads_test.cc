@@ -20,9 +20,14 @@ TEST(ThreadPool, RunsEveryIndexOnceEachTime) {
 
 TEST(ThreadPool, ThrowsTheWorkersException) {
   ThreadPool pool(3);
-  EXPECT_THROW(pool.run([](int index) { if (index == 2) throw std::runtime_error("two"); }), std::runtime_error);
+  EXPECT_THROW(pool.run([](int index) {
+    if (index == 2) throw std::runtime_error("two");
+  }),
+               std::runtime_error);
   int done = 0;
-  pool.run([&](int index) { if (index == 0) done = 1; });
+  pool.run([&](int index) {
+    if (index == 0) done = 1;
+  });
   EXPECT_EQ(done, 1);
 }
 

@@ -13,7 +13,8 @@
 namespace embedforge {
 namespace {
 
-constexpr BertShape kSmall{.hidden = 96, .layers = 2, .heads = 3, .inner = 352, .vocabulary = 100, .positions = 300};
+constexpr BertShape kSmall{
+    .hidden = 96, .layers = 2, .heads = 3, .inner = 352, .vocabulary = 100, .positions = 300};
 
 struct Tokens {
   std::vector<int32_t> ids;
@@ -28,20 +29,24 @@ struct Tokens {
     return {std::span(ids).subspan(offsets[i], offsets[i + 1] - offsets[i]), {}, bounds[i]};
   }
   void make_singles() {
-    for (size_t i = 0; i + 1 < offsets.size(); ++i) bounds.push_back({0, offsets[i + 1] - offsets[i]});
+    for (size_t i = 0; i + 1 < offsets.size(); ++i)
+      bounds.push_back({0, offsets[i + 1] - offsets[i]});
   }
   std::vector<std::vector<size_t>> bounds;
 };
 
 Tokens mixed_lengths() {
   Tokens t;
-  for (const int length : {1, 2, 7, 16, 17, 33, 64, 100, 130, 300, 5, 5}) t.add(length, static_cast<int>(t.offsets.size()));
+  for (const int length : {1, 2, 7, 16, 17, 33, 64, 100, 130, 300, 5, 5})
+    t.add(length, static_cast<int>(t.offsets.size()));
   t.make_singles();
   return t;
 }
 
-std::vector<float> embed(const Engine& engine, const TokenBatch& batch, PoolKind pooling = PoolKind::kMean) {
-  std::vector<float> out(batch.sequences() * engine.hidden_size(), std::numeric_limits<float>::quiet_NaN());
+std::vector<float> embed(const Engine& engine, const TokenBatch& batch,
+                         PoolKind pooling = PoolKind::kMean) {
+  std::vector<float> out(batch.sequences() * engine.hidden_size(),
+                         std::numeric_limits<float>::quiet_NaN());
   engine.embed(batch, pooling, out.data());
   return out;
 }
@@ -64,11 +69,13 @@ class EngineTest : public ::testing::TestWithParam<std::tuple<std::string, Preci
     const auto& [name, precision] = GetParam();
     const std::string reason = kernels::why_unsupported(name);
     if (!reason.empty()) GTEST_SKIP() << name << ": " << reason;
-    if (precision == Precision::kBfloat16 && kernels::table(name).bf16.run == nullptr) GTEST_SKIP() << name << " has no bfloat16 products";
+    if (precision == Precision::kBfloat16 && kernels::table(name).bf16.run == nullptr)
+      GTEST_SKIP() << name << " has no bfloat16 products";
   }
   Engine engine(const Program& program, int threads) const {
     const auto& [name, precision] = GetParam();
-    return Engine(program, {.table = &kernels::table(name), .precision = precision, .threads = threads});
+    return Engine(program,
+                  {.table = &kernels::table(name), .precision = precision, .threads = threads});
   }
 };
 
@@ -80,14 +87,20 @@ TEST_P(EngineTest, AgreesWithThePlainInterpreter) {
   std::vector<float> hidden(tokens.ids.size() * width);
   native.hidden_states(tokens.batch(), hidden.data());
   const Precision precision = std::get<1>(GetParam());
-  const double least = precision == Precision::kFloat32 ? 0.9999999 : precision == Precision::kBfloat16 ? 0.9999 : 0.998;
+  const double least = precision == Precision::kFloat32    ? 0.9999999
+                       : precision == Precision::kBfloat16 ? 0.9999
+                                                           : 0.998;
   for (size_t s = 0; s < tokens.batch().sequences(); ++s) {
     const TokenBatch one = tokens.one(s);
     const std::vector<int64_t> ids(one.ids.begin(), one.ids.end());
-    const std::vector<float> expected = testing::interpret(program, {{ids}, {std::vector<int64_t>(ids.size(), 0)}}).hidden[0];
+    const std::vector<float> expected =
+        testing::interpret(program, {{ids}, {std::vector<int64_t>(ids.size(), 0)}}).hidden[0];
     ASSERT_EQ(expected.size(), one.ids.size() * width);
     for (size_t t = 0; t < one.ids.size(); ++t) {
-      EXPECT_GT(cosine(expected.data() + t * width, hidden.data() + (tokens.offsets[s] + t) * width, width), least) << "sequence " << s << " token " << t;
+      EXPECT_GT(cosine(expected.data() + t * width, hidden.data() + (tokens.offsets[s] + t) * width,
+                       width),
+                least)
+          << "sequence " << s << " token " << t;
     }
   }
 }
@@ -95,35 +108,45 @@ TEST_P(EngineTest, AgreesWithThePlainInterpreter) {
 TEST_P(EngineTest, ARowDoesNotDependOnItsBatchOrTheThreads) {
   const Program program = RandomBert(kSmall).build();
   const Tokens tokens = mixed_lengths();
-  for (const PoolKind pooling : {PoolKind::kMean, PoolKind::kCls, PoolKind::kMax, PoolKind::kLast}) {
+  for (const PoolKind pooling :
+       {PoolKind::kMean, PoolKind::kCls, PoolKind::kMax, PoolKind::kLast}) {
     const Engine alone = engine(program, 1);
     const Engine team = engine(program, 3);
     const std::vector<float> batch = embed(team, tokens.batch(), pooling);
     EXPECT_EQ(batch, embed(alone, tokens.batch(), pooling));
     for (size_t s = 0; s < tokens.batch().sequences(); ++s) {
-      const std::vector<float> row(batch.begin() + static_cast<long>(s * alone.hidden_size()), batch.begin() + static_cast<long>((s + 1) * alone.hidden_size()));
+      const std::vector<float> row(
+          batch.begin() + static_cast<long>(s * alone.hidden_size()),
+          batch.begin() + static_cast<long>((s + 1) * alone.hidden_size()));
       EXPECT_EQ(row, embed(alone, tokens.one(s), pooling)) << s;
       EXPECT_EQ(row, embed(team, tokens.one(s), pooling)) << s;
     }
   }
 }
 
-const auto kTiers = ::testing::Combine(::testing::ValuesIn(kernels::table_names()), ::testing::Values(Precision::kFloat32, Precision::kBfloat16, Precision::kInt8));
+const auto kTiers = ::testing::Combine(
+    ::testing::ValuesIn(kernels::table_names()),
+    ::testing::Values(Precision::kFloat32, Precision::kBfloat16, Precision::kInt8));
 INSTANTIATE_TEST_SUITE_P(Tiers, EngineTest, kTiers, [](const auto& info) {
   const Precision p = std::get<1>(info.param);
-  return std::get<0>(info.param) + (p == Precision::kFloat32 ? "_float32" : p == Precision::kBfloat16 ? "_bf16" : "_int8");
+  return std::get<0>(info.param) + (p == Precision::kFloat32    ? "_float32"
+                                    : p == Precision::kBfloat16 ? "_bf16"
+                                                                : "_int8");
 });
 
-/// Integer sums are exact and float sums are added in one order, so the vector tables without tiles give the same bits. (AMX has
-/// bfloat16 attention, and the reference table its own order.)
+/// Integer sums are exact and float sums are added in one order, so the vector tables without tiles
+/// give the same bits. (AMX has bfloat16 attention, and the reference table its own order.)
 TEST(Engine, Int8GivesTheSameBitsOnAvx2AndAvx512) {
   for (const char* name : {"avx2", "avx512"}) {
-    if (!kernels::why_unsupported(name).empty()) GTEST_SKIP() << name << ": " << kernels::why_unsupported(name);
+    if (!kernels::why_unsupported(name).empty())
+      GTEST_SKIP() << name << ": " << kernels::why_unsupported(name);
   }
   const Program program = RandomBert(kSmall).build();
   const Tokens tokens = mixed_lengths();
-  const Engine narrow(program, {.table = &kernels::table("avx2"), .precision = Precision::kInt8, .threads = 1});
-  const Engine wide(program, {.table = &kernels::table("avx512"), .precision = Precision::kInt8, .threads = 2});
+  const Engine narrow(
+      program, {.table = &kernels::table("avx2"), .precision = Precision::kInt8, .threads = 1});
+  const Engine wide(
+      program, {.table = &kernels::table("avx512"), .precision = Precision::kInt8, .threads = 2});
   EXPECT_EQ(embed(narrow, tokens.batch()), embed(wide, tokens.batch()));
 }
 
@@ -185,7 +208,9 @@ TEST(Engine, NaNWeightsAndZeroScalesAreRefused) {
   EXPECT_NE(std::string(e.what()).find(whole.name), std::string::npos) << e.what();
 
   linear->weight = whole;
-  linear->weight.data = Tensor::from<int8_t>(DataType::kInt8, {whole.k, whole.n}, std::vector<int8_t>(static_cast<size_t>(whole.k * whole.n), 1));
+  linear->weight.data =
+      Tensor::from<int8_t>(DataType::kInt8, {whole.k, whole.n},
+                           std::vector<int8_t>(static_cast<size_t>(whole.k * whole.n), 1));
   linear->weight.scales.assign(static_cast<size_t>(whole.n), 0.0F);
   linear->weight.zero_points.assign(static_cast<size_t>(whole.n), 0);
   linear->weight.activation = ActivationQuant{};
@@ -195,7 +220,10 @@ TEST(Engine, NaNWeightsAndZeroScalesAreRefused) {
 
 TEST(Engine, Bfloat16WhereThereIsNoneIsNotSupported) {
   if (!kernels::why_unsupported("avx2").empty()) GTEST_SKIP() << kernels::why_unsupported("avx2");
-  const Error e = error_of([&] { Engine(RandomBert(kSmall).build(), {.table = &kernels::table("avx2"), .precision = Precision::kBfloat16}); });
+  const Error e = error_of([&] {
+    Engine(RandomBert(kSmall).build(),
+           {.table = &kernels::table("avx2"), .precision = Precision::kBfloat16});
+  });
   EXPECT_EQ(e.code(), ErrorCode::kNotSupported);
 }
 

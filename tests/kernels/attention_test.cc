@@ -41,7 +41,8 @@ class AttentionTest : public TableTest {
 TEST_P(AttentionTest, LengthsAndHeadSizes) {
   for (const int head_size : {8, 16, 32, 40, 64, 128}) {
     for (const int length : {1, 2, 15, 16, 17, 33, 64, 100, 257}) {
-      EXPECT_LT(compare({.length = length, .head_size = head_size}, false, 1), 3e-5) << length << " " << head_size;
+      EXPECT_LT(compare({.length = length, .head_size = head_size}, false, 1), 3e-5)
+          << length << " " << head_size;
     }
   }
 }
@@ -50,7 +51,8 @@ TEST_P(AttentionTest, Bfloat16) {
   if (table_->attention_bf16 == nullptr) GTEST_SKIP() << GetParam() << " has no bfloat16 products";
   for (const int head_size : {16, 32, 64, 128}) {
     for (const int length : {1, 17, 33, 100, 257}) {
-      EXPECT_LT(compare({.length = length, .head_size = head_size}, true, 2), 3e-2) << length << " " << head_size;
+      EXPECT_LT(compare({.length = length, .head_size = head_size}, true, 2), 3e-2)
+          << length << " " << head_size;
     }
   }
 }
@@ -60,7 +62,11 @@ TEST_P(AttentionTest, CausalWindowBiasAndPartOfTheRows) {
   for (const int length : {5, 40, 100}) {
     EXPECT_LT(compare({.length = length, .head_size = 32, .causal = true}, false, 3), 3e-5);
     EXPECT_LT(compare({.length = length, .head_size = 32, .window = 7}, false, 4), 3e-5);
-    EXPECT_LT(compare({.length = length, .head_size = 32, .relative_bias = bias.data() + 19, .bias_span = 20}, false, 5), 3e-5);
+    EXPECT_LT(
+        compare(
+            {.length = length, .head_size = 32, .relative_bias = bias.data() + 19, .bias_span = 20},
+            false, 5),
+        3e-5);
     EXPECT_LT(compare({.length = length, .head_size = 32, .begin = 2, .end = 5}, false, 6), 3e-5);
   }
 }

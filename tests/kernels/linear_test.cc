@@ -8,8 +8,9 @@ namespace {
 struct Shape {
   int rows, k, n;
 };
-const std::vector<Shape> kShapes = {{1, 1, 1},    {1, 3, 5},     {2, 8, 16},    {5, 31, 33},   {13, 64, 48}, {16, 32, 32},
-                                    {17, 33, 65}, {31, 100, 70}, {33, 384, 96}, {50, 384, 130}, {7, 1536, 64}};
+const std::vector<Shape> kShapes = {{1, 1, 1},     {1, 3, 5},      {2, 8, 16},   {5, 31, 33},
+                                    {13, 64, 48},  {16, 32, 32},   {17, 33, 65}, {31, 100, 70},
+                                    {33, 384, 96}, {50, 384, 130}, {7, 1536, 64}};
 
 struct Problem {
   Shape shape;
@@ -31,7 +32,8 @@ struct Problem {
     for (auto& v : q) v = static_cast<int8_t>(all(engine));
     scales = random_floats(n, 6, 0.01F);
     floats = {.k = s.k, .n = s.n, .values = w.data(), .stride_k = s.n, .stride_n = 1};
-    bytes = {.k = s.k, .n = s.n, .q = q.data(), .stride_k = s.n, .stride_n = 1, .scales = scales.data()};
+    bytes = {
+        .k = s.k, .n = s.n, .q = q.data(), .stride_k = s.n, .stride_n = 1, .scales = scales.data()};
     if (transposed) {
       for (WeightView* v : {&floats, &bytes}) {
         v->stride_k = 1;
@@ -42,7 +44,8 @@ struct Problem {
 };
 
 /// The layer's result, computed column range by column range.
-std::vector<float> run(const LinearKernel& kernel, const Problem& p, const WeightView& w, Act act, bool add, bool in_two) {
+std::vector<float> run(const LinearKernel& kernel, const Problem& p, const WeightView& w, Act act,
+                       bool add, bool in_two) {
   const auto [rows, k, n] = p.shape;
   Buffer weight(kernel.weight_bytes(k, n));
   kernel.pack(w, weight.data());
@@ -87,7 +90,8 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
 
 class LinearTest : public TableTest {
  protected:
-  void expect_like_reference(const LinearKernel& kernel, const LinearKernel& reference, bool bytes, double tolerance, int largest = 127) {
+  void expect_like_reference(const LinearKernel& kernel, const LinearKernel& reference, bool bytes,
+                             double tolerance, int largest = 127) {
     for (const Shape& shape : kShapes) {
       for (const bool transposed : {false, true}) {
         const Problem p(shape, transposed, largest);
@@ -101,7 +105,9 @@ class LinearTest : public TableTest {
   }
 };
 
-TEST_P(LinearTest, Float32) { expect_like_reference(table_->f32, table("reference").f32, false, 1e-5); }
+TEST_P(LinearTest, Float32) {
+  expect_like_reference(table_->f32, table("reference").f32, false, 1e-5);
+}
 
 TEST_P(LinearTest, Float32FromQuantizedWeights) {
   expect_like_reference(table_->f32, table("reference").f32, true, 1e-5);
@@ -115,15 +121,19 @@ TEST_P(LinearTest, Bfloat16) {
 TEST_P(LinearTest, Int8) { expect_like_reference(table_->i8, table("reference").i8, true, 1e-6); }
 
 /// Weights that no pair of can overflow 16 bits, for which AVX2 has a faster form.
-TEST_P(LinearTest, Int8NarrowWeights) { expect_like_reference(table_->i8, table("reference").i8, true, 1e-6, 63); }
+TEST_P(LinearTest, Int8NarrowWeights) {
+  expect_like_reference(table_->i8, table("reference").i8, true, 1e-6, 63);
+}
 
 TEST_P(LinearTest, Activations) {
   const Problem p({19, 64, 70});
   for (const Act act : {Act::kGelu, Act::kGeluTanh, Act::kRelu, Act::kSilu, Act::kTanh}) {
     const auto expected = run(table("reference").f32, p, p.floats, act, false, false);
-    EXPECT_LT(difference(run(table_->f32, p, p.floats, act, false, true), expected), 3e-5) << static_cast<int>(act);
+    EXPECT_LT(difference(run(table_->f32, p, p.floats, act, false, true), expected), 3e-5)
+        << static_cast<int>(act);
     const auto bytes = run(table("reference").i8, p, p.bytes, act, false, false);
-    EXPECT_LT(difference(run(table_->i8, p, p.bytes, act, false, true), bytes), 1e-4) << static_cast<int>(act);
+    EXPECT_LT(difference(run(table_->i8, p, p.bytes, act, false, true), bytes), 1e-4)
+        << static_cast<int>(act);
   }
 }
 
@@ -138,8 +148,10 @@ TEST_P(LinearTest, RowDoesNotDependOnItsNeighbours) {
       one.q = all.q;
       one.bias = all.bias;
       std::copy_n(all.x.begin() + row * 384, 384, one.x.begin());
-      const auto single = run(kernel, one, bytes ? one.bytes : one.floats, Act::kGelu, false, false);
-      for (int n = 0; n < 96; ++n) ASSERT_EQ(single[n], whole[row * 96 + n]) << row << " " << n << " " << bytes;
+      const auto single =
+          run(kernel, one, bytes ? one.bytes : one.floats, Act::kGelu, false, false);
+      for (int n = 0; n < 96; ++n)
+        ASSERT_EQ(single[n], whole[row * 96 + n]) << row << " " << n << " " << bytes;
     }
   }
 }

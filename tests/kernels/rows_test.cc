@@ -19,8 +19,14 @@ TEST_P(RowsTest, Norm) {
         const auto beta = random_floats(static_cast<size_t>(width), 4);
         std::vector<float> expected(count);
         std::vector<float> got(count);
-        NormArgs args{.x = x.data(), .x_stride = static_cast<size_t>(width), .gamma = gamma.data(), .epsilon = 1e-5F,
-                      .rms = rms, .rows = rows, .width = width, .out_stride = static_cast<size_t>(width)};
+        NormArgs args{.x = x.data(),
+                      .x_stride = static_cast<size_t>(width),
+                      .gamma = gamma.data(),
+                      .epsilon = 1e-5F,
+                      .rms = rms,
+                      .rows = rows,
+                      .width = width,
+                      .out_stride = static_cast<size_t>(width)};
         if (with_add) args.add = add.data();
         args.add_stride = static_cast<size_t>(width);
         if (!rms) args.beta = beta.data();
@@ -28,7 +34,8 @@ TEST_P(RowsTest, Norm) {
         table("reference").norm(args);
         args.out = got.data();
         table_->norm(args);
-        for (size_t i = 0; i < count; ++i) ASSERT_NEAR(got[i], expected[i], 2e-5) << width << " " << i;
+        for (size_t i = 0; i < count; ++i)
+          ASSERT_NEAR(got[i], expected[i], 2e-5) << width << " " << i;
       }
     }
   }

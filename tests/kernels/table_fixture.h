@@ -1,4 +1,5 @@
-// Runs a test once for each kernel table; skips, with the reason, those that this processor can't run.
+// Runs a test once for each kernel table; skips, with the reason, those that this processor can't
+// run.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,7 +28,8 @@ class TableTest : public testing::TestWithParam<std::string> {
   const KernelTable* table_ = nullptr;
 };
 
-/// 64-byte aligned bytes, filled with a pattern that shows when something reads what it should have written.
+/// 64-byte aligned bytes, filled with a pattern that shows when something reads what it should have
+/// written.
 class Buffer {
  public:
   explicit Buffer(size_t bytes) : size_((bytes + 63) / 64 * 64) {
@@ -54,6 +56,6 @@ inline std::vector<float> random_floats(size_t count, unsigned seed, float sprea
 
 }  // namespace embedforge::kernels
 
-#define EMBEDFORGE_EACH_TABLE(Suite)                                                        \
+#define EMBEDFORGE_EACH_TABLE(Suite)                                                             \
   INSTANTIATE_TEST_SUITE_P(Tables, Suite, testing::ValuesIn(embedforge::kernels::table_names()), \
                            [](const auto& info) { return info.param; })

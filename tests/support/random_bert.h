@@ -1,4 +1,5 @@
-// A BERT encoder of any shape with seeded random weights, as a program: for tests and benchmarks of the engine.
+// A BERT encoder of any shape with seeded random weights, as a program: for tests and benchmarks of
+// the engine.
 #pragma once
 
 #include <cmath>
@@ -35,15 +36,23 @@ class RandomBert {
     EmbedStep embed;
     embed.out = value(h);
     embed.width = h;
-    embed.tables = {{.source = EmbedStep::Source::kTokenId, .rows = matrix(shape_.vocabulary, h, 0.05F)},
-                    {.source = EmbedStep::Source::kPosition, .rows = matrix(shape_.positions, h, 0.02F)},
-                    {.source = EmbedStep::Source::kTokenType, .rows = matrix(2, h, 0.02F)}};
+    embed.tables = {
+        {.source = EmbedStep::Source::kTokenId, .rows = matrix(shape_.vocabulary, h, 0.05F)},
+        {.source = EmbedStep::Source::kPosition, .rows = matrix(shape_.positions, h, 0.02F)},
+        {.source = EmbedStep::Source::kTokenType, .rows = matrix(2, h, 0.02F)}};
     p.steps.emplace_back(embed);
     ValueId x = norm(p, embed.out, value(h));
     for (int64_t layer = 0; layer < shape_.layers; ++layer) {
       const ValueId qkv = linear(p, x, value(3 * h), h, 3 * h, Activation::kNone);
-      AttentionStep attention{.q = qkv, .k = qkv, .v = qkv, .out = value(h), .k_column = h, .v_column = 2 * h,
-                              .heads = shape_.heads, .kv_heads = shape_.heads, .head_size = h / shape_.heads};
+      AttentionStep attention{.q = qkv,
+                              .k = qkv,
+                              .v = qkv,
+                              .out = value(h),
+                              .k_column = h,
+                              .v_column = 2 * h,
+                              .heads = shape_.heads,
+                              .kv_heads = shape_.heads,
+                              .head_size = h / shape_.heads};
       attention.scale = 1.0F / std::sqrt(static_cast<float>(attention.head_size));
       p.steps.emplace_back(attention);
       const ValueId o = linear(p, attention.out, value(h), h, h, Activation::kNone);
@@ -79,7 +88,10 @@ class RandomBert {
   }
   ValueId linear(Program& p, ValueId in, ValueId out, int64_t k, int64_t n, Activation activation) {
     LinearStep step{.in = in, .out = out, .activation = activation};
-    step.weight = {.k = k, .n = n, .data = matrix(k, n, 1.0F / std::sqrt(static_cast<float>(k))), .name = "w" + std::to_string(out)};
+    step.weight = {.k = k,
+                   .n = n,
+                   .data = matrix(k, n, 1.0F / std::sqrt(static_cast<float>(k))),
+                   .name = "w" + std::to_string(out)};
     step.bias = normal(n, 0.1F);
     p.steps.emplace_back(std::move(step));
     return out;

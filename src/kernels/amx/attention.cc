@@ -1,7 +1,9 @@
-// Attention of one head of one sequence with tdpbf16ps, in one bfloat16 plane or two (tiles.h), softmax in floats.
+// Attention of one head of one sequence with tdpbf16ps, in one bfloat16 plane or two (tiles.h),
+// softmax in floats.
 //
-// Everything is transposed: for 16 queries, scores^T [keys][16] = K Q^T has one vector a key, so that maxima, sums and masks are plain
-// vertical operations; then out^T [channels][16] = V^T P^T. K rows are left operands as they are; Q and P are right operands
+// Everything is transposed: for 16 queries, scores^T [keys][16] = K Q^T has one vector a key, so
+// that maxima, sums and masks are plain vertical operations; then out^T [channels][16] = V^T P^T. K
+// rows are left operands as they are; Q and P are right operands
 // ([16 pairs][16 queries][2]); V is packed transposed once a head.
 // Cost for 16 queries and 32 keys at head size 32: 2 + 2 tdpbf16ps and 32 vectors of exponentials.
 #include "kernels/amx/tiles.h"
@@ -14,7 +16,9 @@ namespace {
 
 constexpr int kQueries = 16;
 
-constexpr size_t steps_of(int n, int step) { return (static_cast<size_t>(n) + static_cast<size_t>(step) - 1) / static_cast<size_t>(step); }
+constexpr size_t steps_of(int n, int step) {
+  return (static_cast<size_t>(n) + static_cast<size_t>(step) - 1) / static_cast<size_t>(step);
+}
 
 /// Regions of the workspace; queries and scores twice, for the block at hand and the next.
 template <int kPlanes>
@@ -23,7 +27,9 @@ struct Layout {
   size_t k, v, q, p, scores, total;  // byte offsets
 
   Layout(int length, int head_size)
-      : depth(steps_of(head_size, kDepth)), keys32(steps_of(length, 32)), channels16(steps_of(head_size, 16)) {
+      : depth(steps_of(head_size, kDepth)),
+        keys32(steps_of(length, 32)),
+        channels16(steps_of(head_size, 16)) {
     constexpr size_t kTiles = kPlanes * kTileBytes;
     k = 0;
     v = k + kTiles * depth * 2 * keys32;
@@ -39,7 +45,8 @@ template <int kPlanes>
 void pack_keys(const AttentionArgs& a, size_t keys, std::byte* out) {
   const size_t block = steps_of(a.head_size, kDepth) * kPlanes * kTileBytes;
   for (int j = 0; j < static_cast<int>(keys); ++j) {
-    std::byte* to = out + static_cast<size_t>(j / kTileRows) * block + static_cast<size_t>(j % kTileRows) * 64;
+    std::byte* to =
+        out + static_cast<size_t>(j / kTileRows) * block + static_cast<size_t>(j % kTileRows) * 64;
     const float* from = a.k + static_cast<size_t>(j) * a.kv_stride;
     for (int d = 0; d < a.head_size; d += kDepth, to += kPlanes * kTileBytes) {
       __m512 low;
@@ -54,17 +61,20 @@ void pack_keys(const AttentionArgs& a, size_t keys, std::byte* out) {
 template <int kPlanes>
 void pack_values(const AttentionArgs& a, const Layout<kPlanes>& layout, std::byte* out) {
   for (int d = 0; d < a.head_size; d += 16) {
-    for (int j0 = 0; j0 < static_cast<int>(layout.keys32) * 32; j0 += 32, out += kPlanes * kTileBytes) {
+    for (int j0 = 0; j0 < static_cast<int>(layout.keys32) * 32;
+         j0 += 32, out += kPlanes * kTileBytes) {
       alignas(64) std::byte pairs[kPlanes * kTileBytes];
       for (int pair = 0; pair < 16; ++pair) {
         const int j = j0 + 2 * pair;
         const float* even = a.v + static_cast<size_t>(j) * a.kv_stride + d;
         const int n = a.head_size - d;
         const __m512 first = j < a.length ? Simd::load_first(even, n) : _mm512_setzero_ps();
-        const __m512 second = j + 1 < a.length ? Simd::load_first(even + a.kv_stride, n) : _mm512_setzero_ps();
+        const __m512 second =
+            j + 1 < a.length ? Simd::load_first(even + a.kv_stride, n) : _mm512_setzero_ps();
         split_pairs<kPlanes>(first, second, pairs + pair * 64, kTileBytes);
       }
-      for (int p = 0; p < kPlanes; ++p) transpose_tile(pairs + p * kTileBytes, out + p * kTileBytes);
+      for (int p = 0; p < kPlanes; ++p)
+        transpose_tile(pairs + p * kTileBytes, out + p * kTileBytes);
     }
   }
 }
@@ -77,10 +87,12 @@ void pack_queries(const AttentionArgs& a, int row, int rows, std::byte* out) {
     for (int r = 0; r < kQueries; ++r) {
       __m512 low;
       __m512 high;
-      load_32(a.q + static_cast<size_t>(row + r) * a.q_stride + d, r < rows ? a.head_size - d : 0, low, high);
+      load_32(a.q + static_cast<size_t>(row + r) * a.q_stride + d, r < rows ? a.head_size - d : 0,
+              low, high);
       split_row<kPlanes>(low, high, straight + r * 64, kTileBytes);
     }
-    for (int p = 0; p < kPlanes; ++p) transpose_tile(straight + p * kTileBytes, out + p * kTileBytes);
+    for (int p = 0; p < kPlanes; ++p)
+      transpose_tile(straight + p * kTileBytes, out + p * kTileBytes);
   }
 }
 
@@ -122,7 +134,8 @@ inline void multiply_tiles(const std::byte* left, const std::byte* right) {
 
 /// scores [32 keys][16 queries] of one block of keys, in tiles 2 and 3.
 template <int kPlanes>
-inline void multiply_scores(const Layout<kPlanes>& layout, const std::byte* k, const std::byte* q, float* scores) {
+inline void multiply_scores(const Layout<kPlanes>& layout, const std::byte* k, const std::byte* q,
+                            float* scores) {
   constexpr size_t kTiles = kPlanes * kTileBytes;
   _tile_zero(2);
   _tile_zero(3);
@@ -152,14 +165,18 @@ inline __mmask16 allowed(const AttentionArgs& a, __m512i queries, int j) {
   const __m512i key = _mm512_set1_epi32(j);
   if (a.causal) mask &= _mm512_cmple_epi32_mask(key, queries);
   if (a.window >= 0) {
-    mask &= _mm512_cmple_epi32_mask(_mm512_abs_epi32(_mm512_sub_epi32(key, queries)), _mm512_set1_epi32(a.window));
+    mask &= _mm512_cmple_epi32_mask(_mm512_abs_epi32(_mm512_sub_epi32(key, queries)),
+                                    _mm512_set1_epi32(a.window));
   }
   return mask;
 }
 
-/// Scores become what softmax is taken of, in units of log 2: masked ones far below zero, biases added.
+/// Scores become what softmax is taken of, in units of log 2: masked ones far below zero, biases
+/// added.
 void mask_scores(const AttentionArgs& a, int row, float* scores) {
-  const __m512i queries = _mm512_add_epi32(_mm512_set1_epi32(row), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  const __m512i queries =
+      _mm512_add_epi32(_mm512_set1_epi32(row),
+                       _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
   for (int j = 0; j < a.length; ++j) {
     F s = Simd::mul(Simd::load(scores + j * kQueries), Simd::set1(a.scale));
     if (a.relative_bias != nullptr) {
@@ -168,7 +185,8 @@ void mask_scores(const AttentionArgs& a, int row, float* scores) {
       distance = _mm512_max_epi32(distance, _mm512_set1_epi32(1 - a.bias_span));
       s = Simd::add(s, _mm512_i32gather_ps(distance, a.relative_bias, 4));
     }
-    Simd::store(scores + j * kQueries, _mm512_mask_blend_ps(allowed(a, queries, j), Simd::set1(-1.0e30F), s));
+    Simd::store(scores + j * kQueries,
+                _mm512_mask_blend_ps(allowed(a, queries, j), Simd::set1(-1.0e30F), s));
   }
 }
 
@@ -178,7 +196,8 @@ inline F largest_scores(const float* scores, int length, F factor) {
   int j = 0;
   for (; j + 4 <= length; j += 4) {
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) high[i] = Simd::max(high[i], Simd::load(scores + (j + i) * kQueries));
+    for (int i = 0; i < 4; ++i)
+      high[i] = Simd::max(high[i], Simd::load(scores + (j + i) * kQueries));
   }
   for (; j < length; ++j) high[0] = Simd::max(high[0], Simd::load(scores + j * kQueries));
   return Simd::mul(Simd::max(Simd::max(high[0], high[1]), Simd::max(high[2], high[3])), factor);
@@ -200,7 +219,8 @@ struct Softmax {
     int j = 0;
 #pragma GCC unroll 2
     for (; j + 2 <= keys; j += 2) {
-      put<kPlanes>(exponential<kPlanes>(scores + j * kQueries), exponential<kPlanes>(scores + (j + 1) * kQueries), p + j * 32);
+      put<kPlanes>(exponential<kPlanes>(scores + j * kQueries),
+                   exponential<kPlanes>(scores + (j + 1) * kQueries), p + j * 32);
     }
     if (j < keys) {
       put<kPlanes>(exponential<kPlanes>(scores + j * kQueries), Simd::zero(), p + j * 32);
@@ -217,23 +237,27 @@ struct Softmax {
 };
 
 /// out^T [16 channels][16 queries] times `inverse`, turned round and written to the queries' rows.
-void write_channels(const AttentionArgs& a, int row, int rows, int channel, float* values, F inverse) {
+void write_channels(const AttentionArgs& a, int row, int rows, int channel, float* values,
+                    F inverse) {
 #pragma GCC unroll 4
-  for (int c = 0; c < 16; ++c) Simd::store(values + c * kQueries, Simd::mul(Simd::load(values + c * kQueries), inverse));
+  for (int c = 0; c < 16; ++c)
+    Simd::store(values + c * kQueries, Simd::mul(Simd::load(values + c * kQueries), inverse));
   auto* tile = reinterpret_cast<std::byte*>(values);
   transpose_tile(tile, tile);
   const int n = a.head_size - channel;
   for (int r = 0; r < rows; ++r) {
-    Simd::store_first(a.out + static_cast<size_t>(row + r) * a.out_stride + channel, Simd::load(values + r * 16), n);
+    Simd::store_first(a.out + static_cast<size_t>(row + r) * a.out_stride + channel,
+                      Simd::load(values + r * 16), n);
   }
 }
 
-/// One head. While the vector units take the exponentials of a block of queries, the tile unit multiplies the scores of the next
-/// block and the values of this one, 32 keys at a time.
+/// One head. While the vector units take the exponentials of a block of queries, the tile unit
+/// multiplies the scores of the next block and the values of this one, 32 keys at a time.
 template <int kPlanes>
 class Head {
  public:
-  explicit Head(const AttentionArgs& a) : a_(a), layout_(a.length, a.head_size), base_(a.workspace) {
+  explicit Head(const AttentionArgs& a)
+      : a_(a), layout_(a.length, a.head_size), base_(a.workspace) {
     masked_ = a.relative_bias != nullptr || a.causal || a.window >= 0 || a.scale <= 0;
     factor_ = Simd::set1((masked_ ? 1.0F : a.scale) * 1.44269504F);
   }
@@ -253,7 +277,8 @@ class Head {
       _tile_zero(1);
       for (size_t b = 0; b < layout_.keys32; ++b) {
         const int left = a_.length - static_cast<int>(b) * 32;
-        softmax.template block<kPlanes>(scores(turn) + b * 32 * kQueries, left < 32 ? left : 32, base_ + layout_.p + b * kTiles);
+        softmax.template block<kPlanes>(scores(turn) + b * 32 * kQueries, left < 32 ? left : 32,
+                                        base_ + layout_.p + b * kTiles);
         if (more) multiply_keys(b, turn ^ 1);
         if (b > 0) multiply_channels(0, b - 1);
       }
@@ -266,17 +291,23 @@ class Head {
   static constexpr size_t kTiles = kPlanes * kTileBytes;
 
   float* scores(int turn) const {
-    return reinterpret_cast<float*>(base_ + layout_.scores) + static_cast<size_t>(turn) * layout_.keys32 * 32 * kQueries;
+    return reinterpret_cast<float*>(base_ + layout_.scores) +
+           static_cast<size_t>(turn) * layout_.keys32 * 32 * kQueries;
   }
-  std::byte* queries(int turn) const { return base_ + layout_.q + static_cast<size_t>(turn) * layout_.depth * kTiles; }
+  std::byte* queries(int turn) const {
+    return base_ + layout_.q + static_cast<size_t>(turn) * layout_.depth * kTiles;
+  }
 
   void begin_block(int row, int turn) const {
-    pack_queries<kPlanes>(a_, row, a_.end - row < kQueries ? a_.end - row : kQueries, queries(turn));
+    pack_queries<kPlanes>(a_, row, a_.end - row < kQueries ? a_.end - row : kQueries,
+                          queries(turn));
   }
   void multiply_keys(size_t b, int turn) const {
-    multiply_scores<kPlanes>(layout_, base_ + layout_.k + b * 2 * layout_.depth * kTiles, queries(turn), scores(turn) + b * 32 * kQueries);
+    multiply_scores<kPlanes>(layout_, base_ + layout_.k + b * 2 * layout_.depth * kTiles,
+                             queries(turn), scores(turn) + b * 32 * kQueries);
   }
-  /// Adds block b of keys to the channel groups c and c + 1 (the last one twice when their number is odd), in tiles 0 and 1.
+  /// Adds block b of keys to the channel groups c and c + 1 (the last one twice when their number
+  /// is odd), in tiles 0 and 1.
   void multiply_channels(size_t c, size_t b) const {
     const std::byte* p = base_ + layout_.p + b * kTiles;
     const size_t second = c + 1 < layout_.channels16 ? c + 1 : c;
@@ -297,7 +328,8 @@ class Head {
       _tile_stored(1, block + 16 * kQueries, 64);
       const auto channel = static_cast<int>(c) * 16;
       write_channels(a_, row, rows, channel, block, inverse);
-      if (c + 1 < layout_.channels16) write_channels(a_, row, rows, channel + 16, block + 16 * kQueries, inverse);
+      if (c + 1 < layout_.channels16)
+        write_channels(a_, row, rows, channel + 16, block + 16 * kQueries, inverse);
     }
   }
 
@@ -310,7 +342,9 @@ class Head {
 
 }  // namespace
 
-size_t amx_attention_workspace(int length, int head_size) noexcept { return Layout<2>(length, head_size).total; }
+size_t amx_attention_workspace(int length, int head_size) noexcept {
+  return Layout<2>(length, head_size).total;
+}
 
 void amx_attention_f32(const AttentionArgs& args) noexcept { Head<2>(args).run(); }
 

@@ -1,8 +1,9 @@
-// Linear layers with tdpbf16ps: 32 rows x 32 columns in four tiles, one plane (bfloat16 tier) or two (float32 tier; see tiles.h).
+// Linear layers with tdpbf16ps: 32 rows x 32 columns in four tiles, one plane (bfloat16 tier) or
+// two (float32 tier; see tiles.h).
 //
-// Prepared rows: blocks of 16 rows, [plane][ceil(k / 32)] tiles. Packed weights: panels of 32 columns, [ceil(k / 32)][plane][2] tiles,
-// each tile [16 pairs of k][16 columns][2].
-// Cost of 32 x 32 x 32 multiply-adds: 4 tdpbf16ps (64 cycles) with 4 tile loads; two planes: 12 with 10.
+// Prepared rows: blocks of 16 rows, [plane][ceil(k / 32)] tiles. Packed weights: panels of 32
+// columns, [ceil(k / 32)][plane][2] tiles, each tile [16 pairs of k][16 columns][2]. Cost of 32 x
+// 32 x 32 multiply-adds: 4 tdpbf16ps (64 cycles) with 4 tile loads; two planes: 12 with 10.
 #include "kernels/amx/pipeline.h"
 #include "kernels/amx/units.h"
 
@@ -143,10 +144,11 @@ void run_as(const LinearArgs& args) {
                   F bias_high;
                   load_bias(args, b.column, b.columns, bias_low, bias_high);
                   const auto* sums = static_cast<const float*>(b.sums);
-                  write_block<kAct, kPlanes == 1>(args, b.row, b.column, b.rows, b.columns, [&](int r, F& low, F& high) {
-                    low = Simd::add(Simd::load(sums + r * kBlockColumns), bias_low);
-                    high = Simd::add(Simd::load(sums + r * kBlockColumns + 16), bias_high);
-                  });
+                  write_block<kAct, kPlanes == 1>(
+                      args, b.row, b.column, b.rows, b.columns, [&](int r, F& low, F& high) {
+                        low = Simd::add(Simd::load(sums + r * kBlockColumns), bias_low);
+                        high = Simd::add(Simd::load(sums + r * kBlockColumns + 16), bias_high);
+                      });
                 });
 }
 

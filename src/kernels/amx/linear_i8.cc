@@ -1,8 +1,9 @@
 // 8-bit linear layer with tdpbusd: 32 rows x 32 columns in four tiles, exact 32-bit sums.
 //
-// Prepared rows: blocks of 16 rows: 16 scales and offsets, then [ceil(k / 64)] tiles. Packed weights: panels of 32 columns as in
-// simd/pack_i8.h, the integers as [ceil(k / 64)][2] tiles of [16 fours of k][16 columns][4].
-// Cost of 32 x 32 x 64 multiply-adds: 4 tdpbusd (64 cycles) with 4 tile loads.
+// Prepared rows: blocks of 16 rows: 16 scales and offsets, then [ceil(k / 64)] tiles. Packed
+// weights: panels of 32 columns as in simd/pack_i8.h, the integers as [ceil(k / 64)][2] tiles of
+// [16 fours of k][16 columns][4]. Cost of 32 x 32 x 64 multiply-adds: 4 tdpbusd (64 cycles) with 4
+// tile loads.
 #include "kernels/amx/pipeline.h"
 #include "kernels/amx/units.h"
 #include "kernels/simd/pack_i8.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr int kColumns = 32;
 constexpr int kStep = 64;  // bytes of a tile row: the k that one tdpbusd covers
-constexpr size_t kHead = kTileRows * sizeof(RowScale);      // of a row block: its scales and offsets
+constexpr size_t kHead = kTileRows * sizeof(RowScale);  // of a row block: its scales and offsets
 constexpr size_t kPanelHead = 2 * kColumns * sizeof(float);  // of a panel: column scales and sums
 
 constexpr size_t depth_steps(int k) { return (static_cast<size_t>(k) + kStep - 1) / kStep; }
@@ -46,7 +47,8 @@ inline void quantize_64(const float* x, F offset, F inverse, std::byte* out) {
   }
   // The packs work within 128-bit lanes; the permutation puts the dwords back in order.
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const __m512i packed = _mm512_packus_epi16(_mm512_packus_epi32(q[0], q[1]), _mm512_packus_epi32(q[2], q[3]));
+  const __m512i packed =
+      _mm512_packus_epi16(_mm512_packus_epi32(q[0], q[1]), _mm512_packus_epi32(q[2], q[3]));
   _mm512_storeu_si512(out, _mm512_permutexvar_epi32(order, packed));
 }
 
@@ -62,7 +64,8 @@ void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noe
         const F inverse = Simd::set1(s.scale > 0 ? 1.0F / s.scale : 0.0F);
         std::byte* to = tiles + r * 64;
         int i = 0;
-        for (; i + kStep <= k; i += kStep, to += kTileBytes) quantize_64(from + i, Simd::set1(s.offset), inverse, to);
+        for (; i + kStep <= k; i += kStep, to += kTileBytes)
+          quantize_64(from + i, Simd::set1(s.offset), inverse, to);
         if (i < k) quantize_row(from + i, k - i, s, reinterpret_cast<uint8_t*>(to));
       }
       std::memcpy(out + static_cast<size_t>(r) * sizeof s, &s, sizeof s);
@@ -122,16 +125,21 @@ void run_as(const LinearArgs& args) {
                   const F sum_low = Simd::load(scales + kColumns);
                   const F sum_high = Simd::load(scales + kColumns + 16);
                   const auto* sums = static_cast<const int32_t*>(b.sums);
-                  write_block<kAct, true>(args, b.row, b.column, b.rows, b.columns, [&](int r, F& low, F& high) {
-                    const std::byte* head = b.a + (r < kTileRows ? 0 : args.a_stride - kTileRows * sizeof(RowScale));
-                    RowScale s;
-                    std::memcpy(&s, head + static_cast<size_t>(r) * sizeof s, sizeof s);
-                    const F scale = Simd::set1(s.scale);
-                    const F offset = Simd::set1(s.offset);
-                    const int32_t* from = sums + r * kBlockColumns;
-                    low = Simd::fma(Simd::mul(Simd::load_ints(from), scale_low), scale, Simd::fma(sum_low, offset, bias_low));
-                    high = Simd::fma(Simd::mul(Simd::load_ints(from + 16), scale_high), scale, Simd::fma(sum_high, offset, bias_high));
-                  });
+                  write_block<kAct, true>(
+                      args, b.row, b.column, b.rows, b.columns, [&](int r, F& low, F& high) {
+                        const std::byte* head =
+                            b.a +
+                            (r < kTileRows ? 0 : args.a_stride - kTileRows * sizeof(RowScale));
+                        RowScale s;
+                        std::memcpy(&s, head + static_cast<size_t>(r) * sizeof s, sizeof s);
+                        const F scale = Simd::set1(s.scale);
+                        const F offset = Simd::set1(s.offset);
+                        const int32_t* from = sums + r * kBlockColumns;
+                        low = Simd::fma(Simd::mul(Simd::load_ints(from), scale_low), scale,
+                                        Simd::fma(sum_low, offset, bias_low));
+                        high = Simd::fma(Simd::mul(Simd::load_ints(from + 16), scale_high), scale,
+                                         Simd::fma(sum_high, offset, bias_high));
+                      });
                 });
 }
 

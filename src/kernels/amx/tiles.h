@@ -1,7 +1,9 @@
-// AMX tiles (Intel SDM volume 1, chapter 18): eight registers of 16 rows of 64 bytes, and the bfloat16 splits that feed them.
+// AMX tiles (Intel SDM volume 1, chapter 18): eight registers of 16 rows of 64 bytes, and the
+// bfloat16 splits that feed them.
 //
-// A float is kept as kPlanes bfloat16 values: hi = bf16(x), lo = bf16(x - hi). One plane gives products to 2^-9; two planes, with the
-// products hi hi + hi lo + lo hi, give them to about 2^-16, which is what the float32 tier uses.
+// A float is kept as kPlanes bfloat16 values: hi = bf16(x), lo = bf16(x - hi). One plane gives
+// products to 2^-9; two planes, with the products hi hi + hi lo + lo hi, give them to about 2^-16,
+// which is what the float32 tier uses.
 #pragma once
 
 #include <cstring>
@@ -30,10 +32,13 @@ inline void split_row(__m512 low, __m512 high, std::byte* out, size_t plane_byte
   const auto top = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
   _mm512_storeu_si512(out, top);
   if constexpr (kPlanes == 2) {
-    const __m512 back_low = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(top)), 16));
-    const __m512 back_high = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(top, 1)), 16));
-    _mm512_storeu_si512(out + plane_bytes, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(
-                                               _mm512_sub_ps(high, back_high), _mm512_sub_ps(low, back_low))));
+    const __m512 back_low = _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(top)), 16));
+    const __m512 back_high = _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(top, 1)), 16));
+    _mm512_storeu_si512(out + plane_bytes,
+                        reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(
+                            _mm512_sub_ps(high, back_high), _mm512_sub_ps(low, back_low))));
   }
 }
 

@@ -6,8 +6,8 @@
 namespace embedforge::kernels {
 namespace {
 
-/// Row i of `out` becomes column i of `in`, in dwords. `in` and `out` may be the same; both on 64-byte lines.
-/// 64 shuffles: within pairs of rows, then fours, then between the 128-bit lanes.
+/// Row i of `out` becomes column i of `in`, in dwords. `in` and `out` may be the same; both on
+/// 64-byte lines. 64 shuffles: within pairs of rows, then fours, then between the 128-bit lanes.
 inline void transpose_tile(const std::byte* in, std::byte* out) {
   __m512i r[16];
   __m512i t[16];
@@ -46,8 +46,9 @@ inline void transpose_tile(const std::byte* in, std::byte* out) {
 /// The planes of first[i], second[i] beside each other for each i: one row of a right operand.
 template <int kPlanes>
 inline void split_pairs(__m512 first, __m512 second, std::byte* out, size_t plane_bytes) {
-  alignas(64) static constexpr uint16_t kWeave[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                                      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  alignas(64) static constexpr uint16_t kWeave[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                      21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                      11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   const __m512i weave = _mm512_load_si512(kWeave);
   split_row<kPlanes>(first, second, out, plane_bytes);
 #pragma GCC unroll 2

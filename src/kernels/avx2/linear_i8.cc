@@ -1,9 +1,11 @@
 // 8-bit linear layer with AVX2: u8 rows times s8 panels of 16 columns, exact 32-bit sums.
 //
-// vpmaddubsw adds two products in 16 bits with saturation. It is exact when, of the two weights that meet in a lane, those of one
-// sign sum to 128 or less in magnitude (255 * 128 < 2^15). A panel whose weights all keep to that takes the fast form; any
-// other panel takes vpmaddwd on 16-bit copies, which can't overflow. Which form a panel takes is written in its head.
-// Cost of 4 rows x 16 columns x 4 k: fast 8 vpmaddubsw + 8 vpmaddwd + 8 vpaddd; wide 16 vpmaddwd + 16 vpaddd and 8 to widen.
+// vpmaddubsw adds two products in 16 bits with saturation. It is exact when, of the two weights
+// that meet in a lane, those of one sign sum to 128 or less in magnitude (255 * 128 < 2^15). A
+// panel whose weights all keep to that takes the fast form; any other panel takes vpmaddwd on
+// 16-bit copies, which can't overflow. Which form a panel takes is written in its head. Cost of 4
+// rows x 16 columns x 4 k: fast 8 vpmaddubsw + 8 vpmaddwd + 8 vpaddd; wide 16 vpmaddwd + 16 vpaddd
+// and 8 to widen.
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/simd/finish.h"
@@ -66,7 +68,8 @@ int32_t four_bytes(const std::byte* p) {
 }
 
 template <int kCount>
-void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
+void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int groups,
+                     int32_t* out) {
   const __m256i ones = _mm256_set1_epi16(1);
   __m256i sum[kCount][2];
 #pragma GCC unroll 4
@@ -76,7 +79,8 @@ void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int
     const __m256i b1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 32));
 #pragma GCC unroll 4
     for (int r = 0; r < kCount; ++r) {
-      const __m256i x = _mm256_set1_epi32(four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4));
+      const __m256i x = _mm256_set1_epi32(
+          four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4));
       sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(x, b0), ones));
       sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, b1), ones));
     }
@@ -88,10 +92,11 @@ void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int
   }
 }
 
-/// The wide form: bytes of the panel widened as they are loaded, [pair of k][8 columns] after the two shuffles, so that a vector of
-/// sums belongs to 8 columns as in the narrow form.
+/// The wide form: bytes of the panel widened as they are loaded, [pair of k][8 columns] after the
+/// two shuffles, so that a vector of sums belongs to 8 columns as in the narrow form.
 template <int kCount>
-void multiply_wide(const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
+void multiply_wide(const std::byte* a, size_t stride, const int8_t* panel, int groups,
+                   int32_t* out) {
   __m256i sum[kCount][2];
 #pragma GCC unroll 4
   for (int r = 0; r < kCount; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
@@ -101,15 +106,21 @@ void multiply_wide(const std::byte* a, size_t stride, const int8_t* panel, int g
 #pragma GCC unroll 2
     for (int v = 0; v < 2; ++v) {
       const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + v * 32));
-      // Each dword holds four bytes of one column; the shifts put two of them into the high halves of 16-bit lanes, sign kept.
-      const __m256i low = _mm256_shuffle_epi8(bytes, _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
-      const __m256i high = _mm256_shuffle_epi8(bytes, _mm256_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
+      // Each dword holds four bytes of one column; the shifts put two of them into the high halves
+      // of 16-bit lanes, sign kept.
+      const __m256i low = _mm256_shuffle_epi8(
+          bytes, _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1, 0,
+                                  -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
+      const __m256i high = _mm256_shuffle_epi8(
+          bytes, _mm256_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1, 2,
+                                  -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
       even[v] = _mm256_srai_epi16(low, 8);
       odd[v] = _mm256_srai_epi16(high, 8);
     }
 #pragma GCC unroll 4
     for (int r = 0; r < kCount; ++r) {
-      const __m128i words = _mm_cvtepu8_epi16(_mm_cvtsi32_si128(four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4)));
+      const __m128i words = _mm_cvtepu8_epi16(_mm_cvtsi32_si128(
+          four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4)));
       const __m256i first = _mm256_broadcastd_epi32(words);
       const __m256i second = _mm256_broadcastd_epi32(_mm_srli_si128(words, 4));
 #pragma GCC unroll 2
@@ -127,7 +138,8 @@ void multiply_wide(const std::byte* a, size_t stride, const int8_t* panel, int g
 }
 
 template <bool kWide, int kCount = kRows>
-void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
+void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups,
+                   int32_t* out) {
   if constexpr (kCount > 0) {
     if (rows == kCount) {
       if constexpr (kWide) {
@@ -145,7 +157,8 @@ void run(const LinearArgs& args) noexcept {
   alignas(64) int32_t sums[kRows * kColumns];
   const int groups = static_cast<int>(k_groups(args.k, 1));
   for (int column = args.column_begin; column < args.column_end; column += kColumns) {
-    const std::byte* panel = args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k);
+    const std::byte* panel =
+        args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k);
     const bool wide = four_bytes(panel) != 0;
     const auto* scales = reinterpret_cast<const float*>(panel + kPanelHead);
     const float* column_sums = scales + kColumns;
@@ -162,8 +175,10 @@ void run(const LinearArgs& args) noexcept {
       finish<true>(args, {row, rows, column, columns}, [&](int r, int c) {
         RowScale s;
         std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
-        const F scaled = Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
-        return Simd::fma(Simd::load(column_sums + c), Simd::set1(s.offset), Simd::mul(scaled, Simd::set1(s.scale)));
+        const F scaled =
+            Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
+        return Simd::fma(Simd::load(column_sums + c), Simd::set1(s.offset),
+                         Simd::mul(scaled, Simd::set1(s.scale)));
       });
     }
   }

@@ -1,5 +1,5 @@
-// 8-bit linear layer with vpdpbusd (AVX-512 VNNI): u8 rows times s8 panels of 64 columns, exact 32-bit sums.
-// Cost of 6 rows x 64 columns x 4 k: 24 vpdpbusd, 4 loads, 6 broadcasts.
+// 8-bit linear layer with vpdpbusd (AVX-512 VNNI): u8 rows times s8 panels of 64 columns, exact
+// 32-bit sums. Cost of 6 rows x 64 columns x 4 k: 24 vpdpbusd, 4 loads, 6 broadcasts.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vectors.h"
 #include "kernels/simd/finish.h"
@@ -31,7 +31,8 @@ void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noe
   for (int r = 0; r < rows; ++r, x += stride, out += block_bytes(k)) {
     const RowScale s = row_scale(x, k);
     std::memcpy(out, &s, sizeof s);
-    std::memset(out + kHead + (k / 16 * 16), 0, block_bytes(k) - kHead - (static_cast<size_t>(k) / 16 * 16));
+    std::memset(out + kHead + (k / 16 * 16), 0,
+                block_bytes(k) - kHead - (static_cast<size_t>(k) / 16 * 16));
     quantize_row(x, k, s, reinterpret_cast<uint8_t*>(out + kHead));
   }
 }
@@ -51,7 +52,8 @@ void multiply(const std::byte* a, size_t stride, const int8_t* panel, int groups
 #pragma GCC unroll 6
     for (int r = 0; r < kCount; ++r) {
       int32_t four = 0;
-      std::memcpy(&four, a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4, sizeof four);
+      std::memcpy(&four, a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4,
+                  sizeof four);
       const __m512i x = _mm512_set1_epi32(four);
 #pragma GCC unroll 4
       for (int v = 0; v < 4; ++v) sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], x, b[v]);
@@ -66,7 +68,8 @@ void multiply(const std::byte* a, size_t stride, const int8_t* panel, int groups
 }
 
 template <int kCount = kRows>
-void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups, int32_t* out) {
+void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups,
+                   int32_t* out) {
   if constexpr (kCount > 0) {
     if (rows == kCount) {
       multiply<kCount>(a, stride, panel, groups, out);
@@ -93,8 +96,10 @@ void run(const LinearArgs& args) noexcept {
       finish<true>(args, {row, rows, column, columns}, [&](int r, int c) {
         RowScale s;
         std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
-        const F scaled = Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
-        return Simd::fma(Simd::load(column_sums + c), Simd::set1(s.offset), Simd::mul(scaled, Simd::set1(s.scale)));
+        const F scaled =
+            Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
+        return Simd::fma(Simd::load(column_sums + c), Simd::set1(s.offset),
+                         Simd::mul(scaled, Simd::set1(s.scale)));
       });
     }
   }

@@ -15,7 +15,9 @@ struct Simd {
   static constexpr int kGemmRows = 12;  // 12 x 2 accumulators of the 32 registers
   static constexpr int kGemmVectors = 2;
 
-  static __mmask16 first(int n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFF : (1U << n) - 1U); }
+  static __mmask16 first(int n) {
+    return static_cast<__mmask16>(n >= 16 ? 0xFFFF : (1U << n) - 1U);
+  }
   static F load(const float* p) { return _mm512_loadu_ps(p); }
   static F load_first(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
   static void store(float* p, F v) { _mm512_storeu_ps(p, v); }

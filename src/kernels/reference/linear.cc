@@ -98,7 +98,9 @@ void i8_pack(const WeightView& w, std::byte* bytes) noexcept {
 }
 
 /// A prepared row: scale, offset, then k bytes.
-size_t i8_block_bytes(int k) noexcept { return 2 * sizeof(float) + (static_cast<size_t>(k) + 3) / 4 * 4; }
+size_t i8_block_bytes(int k) noexcept {
+  return 2 * sizeof(float) + (static_cast<size_t>(k) + 3) / 4 * 4;
+}
 
 void i8_prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
   for (int r = 0; r < rows; ++r, x += stride, out += i8_block_bytes(k)) {

@@ -1,4 +1,5 @@
-// The operations of the reference table: loops that follow the formulas of table.h and nothing else.
+// The operations of the reference table: loops that follow the formulas of table.h and nothing
+// else.
 #pragma once
 
 #include "kernels/table.h"

@@ -1,5 +1,6 @@
-// Attention of one head of one sequence in floats: scores, softmax and weighted sum for a few query rows at a time.
-// Workspace: K transposed and V in gemm panels, and kGemmRows rows of scores; linear in the length.
+// Attention of one head of one sequence in floats: scores, softmax and weighted sum for a few query
+// rows at a time. Workspace: K transposed and V in gemm panels, and kGemmRows rows of scores;
+// linear in the length.
 #pragma once
 
 #include "kernels/simd/gemm_f32.h"
@@ -13,7 +14,8 @@ inline int round_up(int value, int step) { return (value + step - 1) / step * st
 inline size_t attention_f32_workspace(int length, int head_size) noexcept {
   const auto columns = static_cast<size_t>(round_up(length, kPanel));
   const auto keys = columns * static_cast<size_t>(head_size);
-  const auto values = static_cast<size_t>(length) * static_cast<size_t>(round_up(head_size, kPanel));
+  const auto values =
+      static_cast<size_t>(length) * static_cast<size_t>(round_up(head_size, kPanel));
   const size_t scores = Simd::kGemmRows * columns;
   return (keys + values + scores) * sizeof(float) + 256;
 }
@@ -72,15 +74,19 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
   const int value_columns = round_up(a.head_size, kPanel);
   float* scores = values + static_cast<size_t>(a.length) * static_cast<size_t>(value_columns);
   for (int j = 0; j < columns; ++j) {  // panels [columns / kPanel][head_size][kPanel]
-    float* panel = keys + static_cast<size_t>(j / kPanel) * kPanel * static_cast<size_t>(a.head_size) + j % kPanel;
+    float* panel = keys +
+                   static_cast<size_t>(j / kPanel) * kPanel * static_cast<size_t>(a.head_size) +
+                   j % kPanel;
     const float* k = a.k + static_cast<size_t>(j) * a.kv_stride;
     for (int d = 0; d < a.head_size; ++d) panel[d * kPanel] = j < a.length ? k[d] : 0.0F;
   }
-  for (int d0 = 0; d0 < value_columns; d0 += kPanel) {  // panels [value_columns / kPanel][length][kPanel]
+  for (int d0 = 0; d0 < value_columns;
+       d0 += kPanel) {  // panels [value_columns / kPanel][length][kPanel]
     float* panel = values + static_cast<size_t>(d0) * static_cast<size_t>(a.length);
     for (int j = 0; j < a.length; ++j) {
       const float* v = a.v + static_cast<size_t>(j) * a.kv_stride;
-      for (int d = 0; d < kPanel; ++d) panel[j * kPanel + d] = d0 + d < a.head_size ? v[d0 + d] : 0.0F;
+      for (int d = 0; d < kPanel; ++d)
+        panel[j * kPanel + d] = d0 + d < a.head_size ? v[d0 + d] : 0.0F;
     }
   }
   alignas(64) float block[Simd::kGemmRows * kPanel];
@@ -89,18 +95,25 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
     const int rows = a.end - row < Simd::kGemmRows ? a.end - row : Simd::kGemmRows;
     const float* q = a.q + static_cast<size_t>(row) * a.q_stride;
     for (int c = 0; c < columns; c += kPanel) {
-      gemm_rows<>(rows, q, a.q_stride, keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size, block);
+      gemm_rows<>(rows, q, a.q_stride,
+                  keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size,
+                  block);
       for (int r = 0; r < rows; ++r) {
         for (int v = 0; v < kPanel; v += Simd::kWidth) {
-          Simd::store(scores + static_cast<size_t>(r) * static_cast<size_t>(columns) + c + v, Simd::load(block + r * kPanel + v));
+          Simd::store(scores + static_cast<size_t>(r) * static_cast<size_t>(columns) + c + v,
+                      Simd::load(block + r * kPanel + v));
         }
       }
     }
     for (int r = 0; r < rows; ++r) {
-      inverse[r] = 1.0F / softmax_row(a, row + r, scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
+      inverse[r] =
+          1.0F /
+          softmax_row(a, row + r, scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
-      gemm_rows<>(rows, scores, static_cast<size_t>(columns), values + static_cast<size_t>(d0) * static_cast<size_t>(a.length), a.length, block);
+      gemm_rows<>(rows, scores, static_cast<size_t>(columns),
+                  values + static_cast<size_t>(d0) * static_cast<size_t>(a.length), a.length,
+                  block);
       const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
       for (int r = 0; r < rows; ++r) {
         float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;

@@ -1,4 +1,5 @@
-// The end of a linear layer on a block of sums: out = act(value + bias + add). Include after a simd.h.
+// The end of a linear layer on a block of sums: out = act(value + bias + add). Include after a
+// simd.h.
 #pragma once
 
 #include "kernels/simd/math.h"
@@ -6,12 +7,14 @@
 namespace embedforge::kernels {
 namespace {
 
-/// Where a block of sums belongs in the result: rows [row, row + rows), columns [column, column + columns).
+/// Where a block of sums belongs in the result: rows [row, row + rows), columns [column, column +
+/// columns).
 struct Block {
   int row, rows, column, columns;
 };
 
-/// `value(r, c)` gives the vector of finished sums at row r and column c of the block (c a multiple of the width).
+/// `value(r, c)` gives the vector of finished sums at row r and column c of the block (c a multiple
+/// of the width).
 template <bool kShort, Act kAct, typename Value>
 inline void finish_as(const LinearArgs& args, const Block& b, Value value) {
   for (int c = 0; c < b.columns; c += Simd::kWidth) {
@@ -25,7 +28,8 @@ inline void finish_as(const LinearArgs& args, const Block& b, Value value) {
       F v = Simd::add(value(r, c), bias);
       float* out = args.out + row * args.out_stride + column;
       if (n >= Simd::kWidth) {
-        if (args.add != nullptr) v = Simd::add(v, Simd::load(args.add + row * args.add_stride + column));
+        if (args.add != nullptr)
+          v = Simd::add(v, Simd::load(args.add + row * args.add_stride + column));
         Simd::store(out, activate<kShort>(kAct, v));
       } else {
         if (args.add != nullptr) {

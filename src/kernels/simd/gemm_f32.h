@@ -1,6 +1,7 @@
-// C = A B in floats: panels of B (kPanel columns, row after row) against rows of A, one fused multiply-add chain per element.
-// Every element is summed in the order of k, whatever block it falls in, so that a row's result doesn't depend on its neighbours.
-// Cost: kGemmRows * kGemmVectors FMAs for kGemmVectors loads and kGemmRows broadcasts.
+// C = A B in floats: panels of B (kPanel columns, row after row) against rows of A, one fused
+// multiply-add chain per element. Every element is summed in the order of k, whatever block it
+// falls in, so that a row's result doesn't depend on its neighbours. Cost: kGemmRows * kGemmVectors
+// FMAs for kGemmVectors loads and kGemmRows broadcasts.
 #pragma once
 
 #include "kernels/table.h"
@@ -42,7 +43,8 @@ inline void gemm_block(const float* a, size_t a_stride, const float* panel, int 
 
 /// gemm_block for 1..kGemmRows rows.
 template <int kRows = Simd::kGemmRows>
-inline void gemm_rows(int rows, const float* a, size_t a_stride, const float* panel, int k, float* out) {
+inline void gemm_rows(int rows, const float* a, size_t a_stride, const float* panel, int k,
+                      float* out) {
   if constexpr (kRows > 0) {
     if (rows == kRows) {
       gemm_block<kRows>(a, a_stride, panel, k, out);

@@ -8,7 +8,8 @@ namespace embedforge::kernels {
 namespace {
 
 inline size_t f32_weight_bytes(int k, int n) noexcept {
-  return static_cast<size_t>((n + kPanel - 1) / kPanel) * kPanel * static_cast<size_t>(k) * sizeof(float);
+  return static_cast<size_t>((n + kPanel - 1) / kPanel) * kPanel * static_cast<size_t>(k) *
+         sizeof(float);
 }
 
 inline void f32_pack(const WeightView& w, std::byte* bytes) noexcept {

@@ -8,7 +8,8 @@ namespace {
 
 using F = Simd::F;
 
-/// e^x for x <= 88: x = n ln 2 + r, Taylor to r^6 on |r| <= 0.347 (relative error 1.3e-7). Below -87 it is 0 or subnormal-free tiny.
+/// e^x for x <= 88: x = n ln 2 + r, Taylor to r^6 on |r| <= 0.347 (relative error 1.3e-7). Below
+/// -87 it is 0 or subnormal-free tiny.
 inline F exp(F x) {
   x = Simd::max(x, Simd::set1(-87.0F));
   const F n = Simd::round(Simd::mul(x, Simd::set1(1.44269504F)));
@@ -24,7 +25,8 @@ inline F exp(F x) {
   return Simd::scale_by_power(p, n);
 }
 
-/// Gauss error function: z P(z^2) / Q(z^2) on |z| <= 3.9, fitted by tools/fit_activations.py (error 4e-7).
+/// Gauss error function: z P(z^2) / Q(z^2) on |z| <= 3.9, fitted by tools/fit_activations.py (error
+/// 4e-7).
 inline F erf(F z) {
   z = Simd::min(Simd::max(z, Simd::set1(-3.9F)), Simd::set1(3.9F));
   const F t = Simd::mul(z, z);
@@ -49,7 +51,8 @@ inline F gelu(F x) {
   return Simd::fma(half, erf(Simd::mul(x, Simd::set1(0.707106781F))), half);
 }
 
-/// x Phi(x) with Phi(x) = 1/2 + x P(x^2), exact at |x| = 4.2 and beyond: error 9e-5, for values that are rounded to 8 bits next.
+/// x Phi(x) with Phi(x) = 1/2 + x P(x^2), exact at |x| = 4.2 and beyond: error 9e-5, for values
+/// that are rounded to 8 bits next.
 inline F gelu_short(F x) {
   const F c = Simd::min(Simd::max(x, Simd::set1(-4.2F)), Simd::set1(4.2F));
   const F t = Simd::mul(c, c);

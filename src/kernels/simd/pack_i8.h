@@ -1,5 +1,6 @@
-// The 8-bit layouts that the vector tables share. A packed panel of kColumns columns: scales, then scaled column sums, then
-// the integers as [ceil(k / 4)][kColumns][4] (four steps of k beside each other, as vpmaddubsw, vpdpbusd and tdpbusd take them).
+// The 8-bit layouts that the vector tables share. A packed panel of kColumns columns: scales, then
+// scaled column sums, then the integers as [ceil(k / 4)][kColumns][4] (four steps of k beside each
+// other, as vpmaddubsw, vpdpbusd and tdpbusd take them).
 #pragma once
 
 #include <cstring>
@@ -19,9 +20,11 @@ constexpr size_t i8_panel_bytes(int k, int columns, int step) {
   return static_cast<size_t>(columns) * (2 * sizeof(float) + 4 * k_groups(k, step));
 }
 
-/// Packs columns [n0, n0 + columns); `at(group, column)` gives the byte offset of that group of four among the integers.
+/// Packs columns [n0, n0 + columns); `at(group, column)` gives the byte offset of that group of
+/// four among the integers.
 template <typename At>
-inline void i8_pack_panel(const WeightView& w, int n0, int columns, int step, std::byte* out, At at) {
+inline void i8_pack_panel(const WeightView& w, int n0, int columns, int step, std::byte* out,
+                          At at) {
   auto* scales = reinterpret_cast<float*>(out);
   float* sums = scales + columns;
   auto* q = reinterpret_cast<int8_t*>(sums + columns);

@@ -8,7 +8,8 @@
 namespace embedforge::kernels {
 namespace {
 
-/// Calls f(i, n) for the vectors of a row: n lanes at i, the last one short when the width asks for it.
+/// Calls f(i, n) for the vectors of a row: n lanes at i, the last one short when the width asks for
+/// it.
 template <typename Function>
 inline void each_vector(int width, Function f) {
   int i = 0;
@@ -28,8 +29,9 @@ inline void store_some(float* p, F v, int n) {
   }
 }
 
-/// Sums are kept in 4 x 16 lanes whatever the width of a vector, so that every instruction set adds in the same order and gives the
-/// same bits; four, so that an addition needn't wait for the one before.
+/// Sums are kept in 4 x 16 lanes whatever the width of a vector, so that every instruction set adds
+/// in the same order and gives the same bits; four, so that an addition needn't wait for the one
+/// before.
 constexpr int kLanes = 16;
 constexpr int kHalves = kLanes / Simd::kWidth;
 constexpr int kParts = 4 * kHalves;
@@ -44,7 +46,8 @@ struct Partial {
   F combined(Combine combine) const {
     F halves[kHalves];
     for (int h = 0; h < kHalves; ++h) {
-      halves[h] = combine(combine(part[h], part[kHalves + h]), combine(part[2 * kHalves + h], part[3 * kHalves + h]));
+      halves[h] = combine(combine(part[h], part[kHalves + h]),
+                          combine(part[2 * kHalves + h], part[3 * kHalves + h]));
     }
     return kHalves == 1 ? halves[0] : combine(halves[0], halves[kHalves - 1]);
   }
@@ -112,7 +115,8 @@ inline void add_values(const float* a, const float* b, float* out, size_t count)
   for (; i < count; ++i) out[i] = a[i] + b[i];
 }
 
-inline void gate_values(const float* gate, const float* up, Act act, float* out, size_t count) noexcept {
+inline void gate_values(const float* gate, const float* up, Act act, float* out,
+                        size_t count) noexcept {
   size_t i = 0;
   for (; i + Simd::kWidth <= count; i += Simd::kWidth) {
     Simd::store(out + i, Simd::mul(activate<false>(act, Simd::load(gate + i)), Simd::load(up + i)));
@@ -142,7 +146,8 @@ inline RowScale row_scale(const float* x, int k) {
   return {(high.largest() - smallest) / 255.0F, smallest};
 }
 
-/// q = round((x - offset) / scale), written to q[0, k). Writes whole vectors: q has room up to a multiple of the width.
+/// q = round((x - offset) / scale), written to q[0, k). Writes whole vectors: q has room up to a
+/// multiple of the width.
 inline void quantize_row(const float* x, int k, RowScale s, uint8_t* q) {
   const F inverse = Simd::set1(s.scale > 0 ? 1.0F / s.scale : 0.0F);
   const F offset = Simd::set1(s.offset);
