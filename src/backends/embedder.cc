@@ -5,7 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "backends/strip.h"
+#include "backends/text.h"
 #include "base/threads.h"
 #include "config/model_config.h"
 #include "embedforge/error.h"
@@ -26,7 +26,7 @@ constexpr size_t kWindow = 4096;
 
 fs::path find_onnx(const ResolvedModel& model, const std::string& file) {
   if (!file.empty()) {
-    const fs::path path = model.folder / file;
+    fs::path path = model.folder / file;
     if (!fs::is_regular_file(path))
       throw_bad_input(path.string() +
                       ": no such file; give file= as a path within the model folder");
@@ -115,13 +115,18 @@ struct Embedder::Impl {
                 std::vector<size_t>& offsets) const {
     ids.clear();
     offsets.assign(1, 0);
-    std::string joined;
+    std::string changed;
     for (size_t i = begin; i < begin + count; ++i) {
-      std::string_view text = strip(texts[i]);
+      std::string_view text = texts[i];
       if (!prompt.empty()) {
-        joined = prompt;
-        joined += texts[i];
-        text = strip(joined);
+        changed = prompt;
+        changed += text;
+        text = changed;
+      }
+      text = strip(text);
+      if (config.lower_case) {
+        changed = lower(text);
+        text = changed;
       }
       try {
         tokenizer.append_ids(text, {.max_length = max_length}, ids);
@@ -136,7 +141,10 @@ struct Embedder::Impl {
 Embedder Embedder::load(const std::string& model, const EmbedderOptions& options) {
   const ResolvedModel resolved = resolve_model(model);
   const fs::path onnx = find_onnx(resolved, options.file);
-  ModelConfig config = read_model_config(resolved.folder);
+  // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
+  const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
+  ModelConfig config =
+      read_model_config(beside_tokenizer ? fs::path(options.tokenizer) : resolved.folder);
   Tokenizer tokenizer =
       Tokenizer::load(options.tokenizer.empty() ? config.transformer : fs::path(options.tokenizer));
   const Program program = raise(read_onnx(onnx));
@@ -167,6 +175,11 @@ Matrix Embedder::encode(std::span<const std::string_view> texts,
                 std::to_string(width));
   }
   const std::string prompt = impl_->prompt_of(options);
+  if (!prompt.empty() && !impl_->config.include_prompt) {
+    throw_not_supported(
+        "1_Pooling/config.json: include_prompt false (pooling without the prompt's tokens) isn't "
+        "supported yet");
+  }
   const size_t window = std::max<size_t>(options.batch_size, kWindow);
   Matrix result{texts.size(), columns, std::vector<float>(texts.size() * columns)};
   std::vector<int32_t> ids;

@@ -205,7 +205,8 @@ inline F largest_scores(const float* scores, int length, F factor) {
 
 /// The exponentials of one block of up to 32 keys, relative to each query's largest.
 struct Softmax {
-  F factor, top;
+  F factor = Simd::zero();
+  F top = Simd::zero();
   F total[2] = {Simd::zero(), Simd::zero()};
 
   template <int kPlanes>

@@ -37,7 +37,7 @@ constexpr int kHalves = kLanes / Simd::kWidth;
 constexpr int kParts = 4 * kHalves;
 
 struct Partial {
-  F part[kParts];
+  F part[kParts] = {};
 
   explicit Partial(F start) {
     for (F& p : part) p = start;

@@ -1,5 +1,8 @@
-#include "backends/strip.h"
+#include "backends/text.h"
 
+#include <utf8proc.h>
+
+#include <array>
 #include <cstdint>
 
 namespace embedforge {
@@ -45,6 +48,27 @@ std::string_view strip(std::string_view text) {
     text.remove_suffix(text.size() - start);
   }
   return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    utf8proc_int32_t c = 0;
+    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+    const utf8proc_ssize_t size =
+        utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size()), &c);
+    if (size <= 0) {
+      out += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    std::array<utf8proc_uint8_t, 4> encoded{};
+    const utf8proc_ssize_t count = utf8proc_encode_char(utf8proc_tolower(c), encoded.data());
+    out.append(reinterpret_cast<const char*>(encoded.data()), static_cast<size_t>(count));
+    text.remove_prefix(static_cast<size_t>(size));
+  }
+  return out;
 }
 
 }  // namespace embedforge

@@ -1,4 +1,4 @@
-#include "backends/strip.h"
+#include "backends/text.h"
 
 #include <gtest/gtest.h>
 
@@ -18,6 +18,14 @@ TEST(Strip, RemovesWhatPythonRemoves) {
 TEST(Strip, KeepsBrokenSequencesForTheTokenizerToRefuse) {
   EXPECT_EQ(strip("\xE3\x80"), "\xE3\x80");
   EXPECT_EQ(strip("a\x80\x80\x80\x80 "), "a\x80\x80\x80\x80");
+}
+
+TEST(Lower, MapsEachCharacterAndKeepsBrokenBytes) {
+  EXPECT_EQ(lower("ABC \xC3\x84\xCE\xA9 1"), "abc \xC3\xA4\xCF\x89 1");
+  EXPECT_EQ(lower("A\xFF"
+                  "B\xE3\x80"),
+            "a\xFF"
+            "b\xE3\x80");
 }
 
 }  // namespace
