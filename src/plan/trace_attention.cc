@@ -127,7 +127,8 @@ Forms where(const Call& call) {
   const Viewed* condition = call.viewed(0);
   if (condition != nullptr) {  // a guard for rows that are all padding, which don't exist here
     const auto* test = condition->of->get<NanTest>();
-    if (test == nullptr || call.scalar(1) != 0.0) call.refuse("chooses by the tokens' values");
+    if (test == nullptr || call.scalar(1).value_or(1) != 0)
+      call.refuse("chooses by the tokens' values");
     const Viewed kept = without_rounding(call.need_viewed(2));
     if (kept.of != test->in) call.refuse("chooses by the tokens' values");
     return {kept};
@@ -148,7 +149,7 @@ Forms where(const Call& call) {
 /// [batch, sequence, width] as [batch, heads, sequence, width / heads]; what has four axes as it
 /// is.
 Viewed with_heads(const Call& call, const Viewed& given, const char* attribute) {
-  const Viewed in = without_rounding(given);
+  Viewed in = without_rounding(given);
   if (in.view.axes.size() == 4) return in;
   const int64_t heads = call.node().int_attribute(attribute, 0);
   if (in.view.axes.size() != 3 || heads <= 0) call.refuse("has an input without heads");

@@ -175,7 +175,7 @@ std::optional<Form> gated(const Call& call, const Viewed& a, const Viewed& b) {
     const Viewed& up = swapped ? a : b;
     const MapOf map = as_map(gate.of);
     const auto activation = as_activation(map.values);
-    if (!activation || as_factor(as_map(up.of).values) != 1.0) continue;
+    if (!activation || as_factor(as_map(up.of).values).value_or(0) != 1) continue;
     const Gate out{{map.in, gate.view.column}, {as_map(up.of).in, up.view.column}, *activation};
     return Viewed{make(call, out, *width, {map.in, out.up.of}), rows};
   }

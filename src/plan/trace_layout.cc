@@ -222,8 +222,10 @@ Forms slice_op(const Call& call) {
   std::vector<int64_t> axes(starts->size());
   std::iota(axes.begin(), axes.end(), 0);
   axes = call.ints_or_attribute(3, "axes").value_or(axes);
-  const auto steps = call.has(4) ? call.ints(4) : std::vector<int64_t>(axes.size(), 1);
-  if (axes.size() != starts->size() || steps != std::vector<int64_t>(axes.size(), 1)) {
+  const std::vector<int64_t> ones(axes.size(), 1);
+  const std::vector<int64_t> steps =
+      call.has(4) ? call.ints(4).value_or(std::vector<int64_t>{}) : ones;
+  if (axes.size() != starts->size() || steps != ones) {
     call.refuse("has steps other than 1");
   }
   Viewed out = without_rounding(*in);
