@@ -39,26 +39,10 @@ class Translator {
     if (c == '\\') {
       escape();
     } else if (c == '[') {
-      ++depth_;
-      copy(1);
-      if (at_ < in_.size() && in_[at_] == '^') copy(1);
-      // A bracket right here stands for itself, in PCRE2 only when escaped inside of a nested
-      // class.
-      if (at_ < in_.size() && in_[at_] == ']') {
-        out_ += "\\]";
-        ++at_;
-      }
-      if (depth_ > 1 && out_.size() >= 2 && in_[at_ - 1] == '[' && !looking_at(":")) {
-        not_supported("a class inside of a class");
-      }
-      if (looking_at(":")) posix_class();
-    } else if (c == ']') {
-      if (depth_ > 0) --depth_;
-      copy(1);
-    } else if (depth_ > 0) {
-      if (looking_at("&&")) {
-        not_supported("an intersection of classes, &&");
-      }
+      in_class_ ? posix_class() : open_class();
+    } else if (in_class_) {
+      if (looking_at("&&")) not_supported("an intersection of classes, &&");
+      in_class_ = c != ']';
       copy(1);
     } else if (looking_at("(?")) {
       flags();
@@ -69,13 +53,20 @@ class Translator {
     }
   }
 
+  /// A closing bracket that comes first stands for itself.
+  void open_class() {
+    in_class_ = true;
+    copy(1);
+    if (looking_at("^")) copy(1);
+    if (looking_at("]")) copy(1);
+  }
+
   /// [:punct:] and its like, inside of a class. Symbols are punctuation here.
   void posix_class() {
-    const size_t end = in_.find(":]", at_ + 1);
-    if (end == std::string::npos || depth_ < 2) return;
-    const std::string name = in_.substr(at_ + 1, end - at_ - 1);
+    const size_t end = looking_at("[:") ? in_.find(":]", at_) : std::string::npos;
+    if (end == std::string::npos) not_supported("a class inside of a class");
+    const std::string name = in_.substr(at_ + 2, end - at_ - 2);
     if (name == "punct" || name == "word") {
-      out_.pop_back();  // the inner bracket
       out_ += name == "word" ? kWordSet : R"(\p{P}\p{S})";
       at_ = end + 2;
     } else if (name == "digit" || name == "space" || name == "xdigit" || name == "cntrl") {
@@ -83,28 +74,26 @@ class Translator {
     } else {
       not_supported("[:" + name + ":]");
     }
-    --depth_;
   }
 
   void escape() {
     if (at_ + 1 >= in_.size()) return copy(1);
     const char next = in_[at_ + 1];
-    const bool in_class = depth_ > 0;
     std::string text;
     switch (next) {
       case 'h':
-        text = in_class ? "0-9a-fA-F" : "[0-9a-fA-F]";
+        text = in_class_ ? "0-9a-fA-F" : "[0-9a-fA-F]";
         break;
       case 'w':
-        text = in_class ? kWordSet : fmt::format("[{}]", kWordSet);
+        text = in_class_ ? kWordSet : fmt::format("[{}]", kWordSet);
         break;
       case 'H':
       case 'W':
-        if (in_class) not_supported(fmt::format("\\{} inside of a class", next));
+        if (in_class_) not_supported(fmt::format("\\{} inside of a class", next));
         text = fmt::format("[^{}]", next == 'H' ? "0-9a-fA-F" : kWordSet);
         break;
       case 'b':
-        if (in_class) return copy(2);
+        if (in_class_) return copy(2);
         text = fmt::format("(?:(?<=[{0}])(?![{0}])|(?<![{0}])(?=[{0}]))", kWordSet);
         break;
       case 'B':
@@ -148,7 +137,7 @@ class Translator {
   const std::string& where_;
   std::string out_;
   size_t at_ = 0;
-  int depth_ = 0;  // of brackets
+  bool in_class_ = false;
 };
 
 }  // namespace
