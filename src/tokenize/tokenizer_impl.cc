@@ -88,19 +88,27 @@ void Tokenizer::Impl::append_pieces(std::string_view text, size_t limit, Scratch
       ids.push_back(piece.token);
       continue;
     }
-    append_piece(scratch.pieces.view(piece), scratch, ids);
+    append_piece(scratch.pieces.view(piece), limit, scratch, ids);
   }
 }
 
-/// Through the cache when the piece is short.
-void Tokenizer::Impl::append_piece(std::string_view piece, Scratch& scratch,
+/// Through the cache where a part that the model sees by itself is short.
+void Tokenizer::Impl::append_piece(std::string_view piece, size_t limit, Scratch& scratch,
                                    std::vector<int32_t>& ids) const {
-  const auto run_model = [&] {
-    scratch.tokens.clear();
-    tokenize(piece, scratch.tokens);
-    for (const Token& token : scratch.tokens) ids.push_back(token.id);
+  const auto append = [&](std::string_view part) {
+    scratch.cache.append(part, ids, [&] {
+      scratch.tokens.clear();
+      tokenize(part, scratch.tokens);
+      for (const Token& token : scratch.tokens) ids.push_back(token.id);
+    });
   };
-  scratch.cache.append(piece, ids, run_model);
+  const auto* bpe = std::get_if<Bpe>(parts.model.get());
+  if (bpe == nullptr) return append(piece);
+  for (uint32_t begin = 0; begin < piece.size() && ids.size() < limit;) {
+    const uint32_t end = bpe->part_end(piece, begin);
+    append(piece.substr(begin, end - begin));
+    begin = end;
+  }
 }
 
 void Tokenizer::Impl::append_content(std::string_view text, size_t limit, Scratch& scratch,

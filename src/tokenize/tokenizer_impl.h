@@ -35,7 +35,8 @@ struct Tokenizer::Impl {
                       std::vector<int32_t>& ids) const;
   void append_pieces(std::string_view text, size_t limit, Scratch& scratch,
                      std::vector<int32_t>& ids) const;
-  void append_piece(std::string_view piece, Scratch& scratch, std::vector<int32_t>& ids) const;
+  void append_piece(std::string_view piece, size_t limit, Scratch& scratch,
+                    std::vector<int32_t>& ids) const;
   std::optional<Affixes> find_affixes(bool add_special_tokens) const;
 
   TokenizerParts parts;
