@@ -18,9 +18,10 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "python" / "tests"))
 
+from tokenizers import Tokenizer  # noqa: E402
+
 import test_tokenizer_parity as parity  # noqa: E402
 from texts import passages  # noqa: E402
-from tokenizers import Tokenizer  # noqa: E402
 
 ROUNDS = 3
 

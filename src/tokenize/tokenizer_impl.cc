@@ -3,8 +3,24 @@
 #include <algorithm>
 
 #include "tokenize/code_points.h"
+#include "tokenize/utf8.h"
 
 namespace embedforge {
+
+namespace {
+
+/// A character of `pattern` that BertNormalizer makes of no other ASCII character; 0 when there is
+/// none.
+char witness(std::string_view pattern) {
+  const auto rare = [](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return c > ' ' && c < 0x7F && !letter && (c < '0' || c > '9');
+  };
+  const auto it = std::find_if(pattern.begin(), pattern.end(), rare);
+  return it == pattern.end() ? '\0' : *it;
+}
+
+}  // namespace
 
 Tokenizer::Impl::Impl(TokenizerParts all) : parts(std::move(all)) {
   std::vector<AddedToken> groups[2];
@@ -23,6 +39,13 @@ Tokenizer::Impl::Impl(TokenizerParts all) : parts(std::move(all)) {
     groups[token.normalized ? 1 : 0].push_back(token);
     patterns[token.normalized ? 1 : 0].push_back(std::move(pattern));
   }
+  bool all_witnessed = true;
+  for (const std::string& pattern : patterns[1]) {
+    if (pattern.empty()) continue;
+    const char c = witness(pattern);
+    all_witnessed = all_witnessed && c != '\0';
+    if (witnesses.find(c) == std::string::npos) witnesses.push_back(c);
+  }
   raw_matcher = AddedTokenMatcher(groups[0], patterns[0]);
   normalized_matcher = AddedTokenMatcher(groups[1], patterns[1]);
   affixes[0] = find_affixes(false);
@@ -35,7 +58,7 @@ Tokenizer::Impl::Impl(TokenizerParts all) : parts(std::move(all)) {
 
   const auto* model = std::get_if<WordPiece>(parts.model.get());
   if (model != nullptr && parts.normalizers.size() == 1 && parts.pre_tokenizers.size() == 1 &&
-      normalized_matcher.empty()) {
+      all_witnessed) {
     const auto* normalizer = std::get_if<BertNormalizer>(parts.normalizers.data());
     if (normalizer != nullptr &&
         std::holds_alternative<BertPreTokenizer>(parts.pre_tokenizers[0])) {
@@ -111,10 +134,17 @@ void Tokenizer::Impl::append_piece(std::string_view piece, size_t limit, Scratch
   }
 }
 
+bool Tokenizer::Impl::bert_may_read(std::string_view text) const {
+  if (!bert) return false;
+  if (normalized_matcher.empty()) return true;
+  return ascii_prefix(text) == text.size() &&
+         text.find_first_of(witnesses) == std::string_view::npos;
+}
+
 void Tokenizer::Impl::append_content(std::string_view text, size_t limit, Scratch& scratch,
                                      std::vector<int32_t>& ids) const {
   const size_t before = ids.size();
-  if (!bert) return append_pieces(text, limit, scratch, ids);
+  if (!bert_may_read(text)) return append_pieces(text, limit, scratch, ids);
   if (raw_matcher.empty() || !raw_matcher.may_match(text)) {
     if (!bert->append(text, limit, scratch, ids)) append_pieces(text, limit, scratch, ids);
     return;

@@ -1,5 +1,5 @@
-// A quarter of a megabyte of whatever makes a naive tokenizer quadratic. The bound is loose: quadratic time
-// would take minutes.
+// A quarter of a megabyte of whatever makes a naive tokenizer quadratic. The bound is loose:
+// quadratic time would take minutes.
 #include <gtest/gtest.h>
 
 #include <chrono>
