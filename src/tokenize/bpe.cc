@@ -11,8 +11,9 @@
 namespace embedforge {
 namespace {
 
-constexpr size_t kDirect = 0x3000;  // code points whose ids are in an array
-constexpr size_t kShort = 48;       // symbols up to which a scan beats a heap
+constexpr size_t kDirect = 0x3000;                  // code points whose ids are in an array
+constexpr std::string_view kMark = "\xE2\x96\x81";  // U+2581, sentencepiece's space
+constexpr size_t kShort = 48;                       // symbols up to which a scan beats a heap
 
 }  // namespace
 
@@ -40,6 +41,10 @@ Bpe::Bpe(Vocabulary vocabulary, const Merges& merges, Options options, const std
       character_ids_(kDirect, -1),
       byte_ids_(256, -1) {
   std::string merged;
+  // The mark must be a token, so that it ends a run of unknown characters, and nothing may depend
+  // on a part's place.
+  has_parts_ = vocabulary_.id(kMark) >= 0 && !options_.ignore_merges &&
+               options_.continuing_prefix.empty() && options_.word_suffix.empty();
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const auto& [left, right] = merges[rank];
     const auto id_of = [&](const std::string& token) {
@@ -59,6 +64,7 @@ Bpe::Bpe(Vocabulary vocabulary, const Merges& merges, Options options, const std
     merged = left;
     merged.append(right, options_.continuing_prefix.size(), std::string::npos);
     merges_.add(left_id, right_id, static_cast<uint32_t>(rank), id_of(merged));
+    if (right.starts_with(kMark) && !left.ends_with(kMark)) has_parts_ = false;
   }
   for (const auto& [text, id] : vocabulary_.tokens()) {
     if (text.empty()) continue;
@@ -198,6 +204,18 @@ void Bpe::merge_long(std::vector<Symbol>& symbols) const {
   std::erase_if(symbols, [](const Symbol& symbol) { return symbol.length == 0; });
 }
 
+uint32_t Bpe::part_end(std::string_view piece, uint32_t begin) const {
+  if (has_parts_) {
+    for (size_t at = piece.find(kMark, begin + 1); at != std::string_view::npos;
+         at = piece.find(kMark, at + kMark.size())) {
+      if (at >= begin + kMark.size() && piece.substr(at - kMark.size(), kMark.size()) == kMark)
+        continue;
+      return static_cast<uint32_t>(at);
+    }
+  }
+  return static_cast<uint32_t>(piece.size());
+}
+
 void Bpe::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
   const auto size = static_cast<uint32_t>(piece.size());
   if (options_.ignore_merges) {
@@ -206,14 +224,25 @@ void Bpe::tokenize(std::string_view piece, std::vector<Token>& tokens) const {
       return;
     }
   }
+  uint32_t offset =
+      0;  // of the tokens; what the vocabulary lacks may have no token and then counts nothing
+  for (uint32_t begin = 0; begin < size;) {
+    const uint32_t end = part_end(piece, begin);
+    const size_t before = tokens.size();
+    tokenize_part(piece.substr(begin, end - begin), offset, tokens);
+    if (tokens.size() > before) offset = tokens.back().end;
+    begin = end;
+  }
+}
+
+void Bpe::tokenize_part(std::string_view piece, uint32_t offset, std::vector<Token>& tokens) const {
   std::vector<Symbol> symbols;
-  symbols.reserve(size);
+  symbols.reserve(piece.size());
   split(piece, symbols);
   symbols.size() <= kShort ? merge_short(symbols) : merge_long(symbols);
-  uint32_t begin = 0;
   for (const Symbol& symbol : symbols) {
-    tokens.push_back({symbol.id, begin, begin + symbol.length});
-    begin += symbol.length;
+    tokens.push_back({symbol.id, offset, offset + symbol.length});
+    offset += symbol.length;
   }
 }
 

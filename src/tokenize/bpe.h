@@ -34,6 +34,11 @@ class Bpe {
   /// and isn't in the vocabulary.
   void tokenize(std::string_view piece, std::vector<Token>& tokens) const;
 
+  /// Where the part of `piece` that starts at `begin` and no merge can leave ends: before a U+2581
+  /// that follows another character, when no merge gives a token that holds such a pair; else at
+  /// the end of the piece. Parts may be tokenized one by one.
+  uint32_t part_end(std::string_view piece, uint32_t begin) const;
+
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  private:
@@ -43,6 +48,7 @@ class Bpe {
   int32_t character_id(std::string_view piece, uint32_t begin, uint32_t end) const;
   bool append_bytes(std::string_view text, std::vector<Symbol>& symbols) const;
   int32_t unknown_id() const;
+  void tokenize_part(std::string_view piece, uint32_t offset, std::vector<Token>& tokens) const;
   void split(std::string_view piece, std::vector<Symbol>& symbols) const;
   void merge_short(std::vector<Symbol>& symbols) const;
   void merge_long(std::vector<Symbol>& symbols) const;
@@ -51,7 +57,8 @@ class Bpe {
   Options options_;
   MergeTable merges_;
   std::vector<int32_t> character_ids_;  // of code points below kDirect without prefix and suffix
-  std::vector<int32_t> byte_ids_;       // of <0x00> to <0xFF>
+  bool has_parts_ = false;
+  std::vector<int32_t> byte_ids_;  // of <0x00> to <0xFF>
 };
 
 }  // namespace embedforge

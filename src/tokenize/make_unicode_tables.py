@@ -1,7 +1,7 @@
-"""Writes unicode_tables.cc: the character classes of the `tokenizers` package, asked of the package itself.
+"""Writes unicode_tables.inc: the character classes of the `tokenizers` package, asked of the package itself.
 
 The package mixes Unicode versions (8 for categories, 9 for normalization, its compiler's for case), so no one Unicode
-library gives the same ids. Run: pip install tokenizers==0.23.3 && python make_unicode_tables.py > unicode_tables.cc
+library gives the same ids. Run: pip install tokenizers==0.23.3 && python make_unicode_tables.py > unicode_tables.inc
 """
 
 import textwrap
@@ -95,8 +95,7 @@ def main():
     def single(c, f):
         return nfd(c) == c and f(c)
 
-    print(f"// Made by make_unicode_tables.py from tokenizers {tokenizers.__version__}: do not edit.\n// clang-format off")
-    print('#include "tokenize/unicode_tables.h"\n\nnamespace embedforge {\nnamespace {\n')
+    print(f"// Made by make_unicode_tables.py from tokenizers {tokenizers.__version__}: do not edit.\n")
     sets = [
         ("Other", "Cc, Cf, Cs, Co of Unicode 8, U+FFFD; without tab, line feed, carriage return", ranges(lambda c: clean(c) == "")),
         ("NonspacingMark", "Mn of Unicode 8", ranges(lambda c: strip("x" + c) == "x" if combines(c) else strip(c) == "")),
@@ -113,18 +112,15 @@ def main():
         ("RegexMark", r"\p{M} of Split", ranges(removes(r"\p{M}"))),
         ("RegexSpace", r"\s of Split", ranges(removes(r"\s"))),
     ]
-    data, spans = [], []
+    data = []
     for name, comment, entries in sets:
         text = table("0x%X,0x%X" % tuple(e) for e in entries)
         data.append(f"// {comment}\nconstexpr CodeRange k{name}Data[] = {{\n{text}}};")
-        spans.append(f"const std::span<const CodeRange> k{name}(k{name}Data);")
     runs = table("0x%X,0x%X,%d,%d" % r for r in lowercase())
     data.append(f"// One-to-one lowercase; U+0130 alone maps to two.\nconstexpr CaseRun kLowercaseData[] = {{\n{runs}}};")
-    spans.append("const std::span<const CaseRun> kLowercase(kLowercaseData);")
     runs = table("0x%X,0x%X,0x%X" % tuple(r) for r in recent())
     data.append(f"// Younger than Unicode 14, with an older character of the same category and length.\nconstexpr SubstituteRun kRecentData[] = {{\n{runs}}};")
-    spans.append("const std::span<const SubstituteRun> kRecent(kRecentData);")
-    print("\n\n".join(data) + "\n\n}  // namespace\n\n" + "\n".join(spans) + "\n\n}  // namespace embedforge")
+    print("\n\n".join(data))
     many = [c for c in CODE_POINTS if len(normalizers.Lowercase().normalize_str(chr(c))) != 1]
     assert many == [0x130], many
 

@@ -8,6 +8,11 @@
 namespace embedforge {
 namespace {
 
+// The word characters of Oniguruma: alphabetic, marks, decimal digits, connectors, and Latin-1's
+// small digits. PCRE2's own are letters, numbers and the underscore.
+constexpr const char* kWordSet =
+    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+
 class Translator {
  public:
   Translator(const std::string& in, const std::string& where) : in_(in), where_(where) {}
@@ -20,6 +25,10 @@ class Translator {
  private:
   bool looking_at(std::string_view text) const { return in_.compare(at_, text.size(), text) == 0; }
 
+  [[noreturn]] void not_supported(const std::string& what) const {
+    throw_not_supported(fmt::format("{} has {}, which is not supported", where_, what));
+  }
+
   void copy(size_t count) {
     out_.append(in_, at_, count);
     at_ += count;
@@ -30,26 +39,10 @@ class Translator {
     if (c == '\\') {
       escape();
     } else if (c == '[') {
-      ++depth_;
-      copy(1);
-      if (at_ < in_.size() && in_[at_] == '^') copy(1);
-      // A bracket right here stands for itself, in PCRE2 only when escaped inside of a nested
-      // class.
-      if (at_ < in_.size() && in_[at_] == ']') {
-        out_ += "\\]";
-        ++at_;
-      }
-      if (depth_ > 1 && out_.size() >= 2 && in_[at_ - 1] == '[' && !looking_at(":")) {
-        throw_not_supported(where_ + " has a class inside of a class, which is not supported");
-      }
-      if (looking_at(":")) posix_class();
-    } else if (c == ']') {
-      if (depth_ > 0) --depth_;
-      copy(1);
-    } else if (depth_ > 0) {
-      if (looking_at("&&")) {
-        throw_not_supported(where_ + " intersects classes with &&, which is not supported");
-      }
+      in_class_ ? posix_class() : open_class();
+    } else if (in_class_) {
+      if (looking_at("&&")) not_supported("an intersection of classes, &&");
+      in_class_ = c != ']';
       copy(1);
     } else if (looking_at("(?")) {
       flags();
@@ -60,27 +53,57 @@ class Translator {
     }
   }
 
-  /// [:alpha:] inside of a class: copied to its end.
+  /// A closing bracket that comes first stands for itself.
+  void open_class() {
+    in_class_ = true;
+    copy(1);
+    if (looking_at("^")) copy(1);
+    if (looking_at("]")) copy(1);
+  }
+
+  /// [:punct:] and its like, inside of a class. Symbols are punctuation here.
   void posix_class() {
-    const size_t end = in_.find(":]", at_ + 1);
-    if (end == std::string::npos || depth_ < 2) return;
-    copy(end + 2 - at_);
-    --depth_;
+    const size_t end = looking_at("[:") ? in_.find(":]", at_) : std::string::npos;
+    if (end == std::string::npos) not_supported("a class inside of a class");
+    const std::string name = in_.substr(at_ + 2, end - at_ - 2);
+    if (name == "punct" || name == "word") {
+      out_ += name == "word" ? kWordSet : R"(\p{P}\p{S})";
+      at_ = end + 2;
+    } else if (name == "digit" || name == "space" || name == "xdigit" || name == "cntrl") {
+      copy(end + 2 - at_);
+    } else {
+      not_supported("[:" + name + ":]");
+    }
   }
 
   void escape() {
     if (at_ + 1 >= in_.size()) return copy(1);
     const char next = in_[at_ + 1];
-    if (next == 'h' || next == 'H') {
-      const std::string digits = "0-9a-fA-F";
-      if (depth_ > 0 && next == 'H') {
-        throw_not_supported(where_ + " uses \\H inside of a class, which is not supported");
-      }
-      out_ += depth_ > 0 ? digits : fmt::format("[{}{}]", next == 'H' ? "^" : "", digits);
-      at_ += 2;
-      return;
+    std::string text;
+    switch (next) {
+      case 'h':
+        text = in_class_ ? "0-9a-fA-F" : "[0-9a-fA-F]";
+        break;
+      case 'w':
+        text = in_class_ ? kWordSet : fmt::format("[{}]", kWordSet);
+        break;
+      case 'H':
+      case 'W':
+        if (in_class_) not_supported(fmt::format("\\{} inside of a class", next));
+        text = fmt::format("[^{}]", next == 'H' ? "0-9a-fA-F" : kWordSet);
+        break;
+      case 'b':
+        if (in_class_) return copy(2);
+        text = fmt::format("(?:(?<=[{0}])(?![{0}])|(?<![{0}])(?=[{0}]))", kWordSet);
+        break;
+      case 'B':
+        text = fmt::format("(?:(?<=[{0}])(?=[{0}])|(?<![{0}])(?![{0}]))", kWordSet);
+        break;
+      default:
+        return copy(2);
     }
-    copy(2);
+    out_ += text;
+    at_ += 2;
   }
 
   /// (?imx-imx) and (?imx-imx: ...): m becomes s.
@@ -107,15 +130,14 @@ class Translator {
       at_ = end + 2;
       return;
     }
-    throw_not_supported(
-        fmt::format("{} repeats an interval, {{{}}}+, which is not supported", where_, body));
+    not_supported(fmt::format("a repeated interval, {{{}}}+", body));
   }
 
   const std::string& in_;
   const std::string& where_;
   std::string out_;
   size_t at_ = 0;
-  int depth_ = 0;  // of brackets
+  bool in_class_ = false;
 };
 
 }  // namespace

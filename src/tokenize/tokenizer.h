@@ -22,9 +22,13 @@ struct Encoding {
   std::vector<uint8_t> special;  // 1 for tokens that the post-processor added
 };
 
+/// The end at which a text that is too long is cut.
+enum class TruncationSide { kRight, kLeft };
+
 struct TokenizeOptions {
   size_t max_length = 0;  // truncate to this many tokens, special ones included; 0: no truncation
   bool add_special_tokens = true;
+  TruncationSide side = TruncationSide::kRight;
 };
 
 /// Immutable and thread-safe once loaded.
@@ -48,6 +52,9 @@ class Tokenizer {
   Encoding encode(std::string_view text, const TokenizeOptions& options = {}) const;
   Encoding encode_pair(std::string_view first, std::string_view second,
                        const TokenizeOptions& options = {}) const;
+  /// How many ids append_ids gives.
+  size_t count_tokens(std::string_view text, const TokenizeOptions& options = {}) const;
+  /// The text of tokens; ids that are no token are left out.
   std::string decode(const std::vector<int32_t>& ids, bool skip_special_tokens = true) const;
   size_t vocabulary_size() const;  // largest id + 1
 

@@ -85,7 +85,10 @@ void unknown_component(const JsonField& field, const std::string& type) {
 }
 
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file) {
-  const nlohmann::json document = parse_json(json, file);
+  return read_tokenizer_document(parse_json(json, file), file);
+}
+
+TokenizerParts read_tokenizer_document(const nlohmann::json& document, const std::string& file) {
   const JsonField root(document, file, "");
   TokenizerParts parts;
   if (root.has("version") && root.at("version").string() != "1.0") {

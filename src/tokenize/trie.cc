@@ -49,7 +49,7 @@ class Trie::Builder {
     if (cells_.size() + kPage > kMaxCells) {
       throw_not_supported("tokenizer: the vocabulary needs a trie of more than 8 million nodes");
     }
-    open_.push_back({static_cast<uint32_t>(cells_.size()), 0});
+    open_.emplace_back(static_cast<uint32_t>(cells_.size()), 0);
     cells_.resize(cells_.size() + kPage);
     used_.resize(cells_.size());
     taken_.resize(cells_.size());

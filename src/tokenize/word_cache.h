@@ -52,7 +52,7 @@ class WordCache {
 
   /// The key of `length` <= kMaxWord bytes at `word`; kSlack bytes from `word` on must be readable.
   static Key make_key(const char* word, size_t length) {
-    Key key;
+    Key key{};
     std::memcpy(key.words, word, sizeof(key.words));
     for (size_t i = 0; i < 3; ++i) {
       const size_t used = length < 8 * i ? 0 : length - 8 * i;

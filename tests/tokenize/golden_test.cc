@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -17,9 +18,15 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+/// EMBEDFORGE_GOLDEN names another folder: python/tests/test_tokenizer_parity.py fills one.
+fs::path golden_folder() {
+  const char* other = std::getenv("EMBEDFORGE_GOLDEN");
+  return other != nullptr ? other : EMBEDFORGE_TEST_DATA;
+}
+
 std::vector<std::string> golden_names() {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(EMBEDFORGE_TEST_DATA)) {
+  for (const auto& entry : fs::directory_iterator(golden_folder())) {
     const std::string name = entry.path().stem().string();
     if (name.starts_with("tokenizer_") && entry.path().extension() == ".json") {
       names.push_back(name);
@@ -32,7 +39,7 @@ std::vector<std::string> golden_names() {
 class TokenizerGolden : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    std::ifstream file(fs::path(EMBEDFORGE_TEST_DATA) / (GetParam() + ".json"));
+    std::ifstream file(golden_folder() / (GetParam() + ".json"));
     golden_ = json::parse(file);
     ASSERT_GT(golden_["cases"].size(), 20U);
   }
@@ -42,6 +49,7 @@ class TokenizerGolden : public testing::TestWithParam<std::string> {
     TokenizeOptions options;
     options.add_special_tokens = one.value("special", true);
     options.max_length = one.value("length", size_t{0});
+    if (one.value("side", "right") == "left") options.side = TruncationSide::kLeft;
     return options;
   }
 
