@@ -67,7 +67,8 @@ std::vector<Tensor> cumulative_sum(const Call& call) {
   const Tensor& in = call.input(0);
   if (call.node().int_attribute("reverse", 0) != 0) call.unsupported("sums backwards");
   const bool exclusive = call.node().int_attribute("exclusive", 0) != 0;
-  const auto axis = static_cast<size_t>(call.axis(static_cast<int64_t>(call.scalar(1)), in.dims.size()));
+  const auto axis =
+      static_cast<size_t>(call.axis(static_cast<int64_t>(call.scalar(1)), in.dims.size()));
   size_t inner = 1;
   for (size_t i = axis + 1; i < in.dims.size(); ++i) inner *= static_cast<size_t>(in.dims[i]);
   const auto size = static_cast<size_t>(in.dims[axis]);

@@ -1,5 +1,6 @@
-// Takes: an ONNX model's content. Gives: it as a value that passes can read and change. Never: runs it or touches files.
-// The vocabulary is that of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+// Takes: an ONNX model's content. Gives: it as a value that passes can read and change. Never: runs
+// it or touches files. The vocabulary is that of onnx.proto
+// (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 #pragma once
 
 #include <cstddef>
@@ -37,7 +38,8 @@ enum class DataType : int32_t {
 size_t element_size(DataType type);
 const char* data_type_name(DataType type);
 
-/// A constant: row-major little-endian elements. Copies share the bytes, which are never changed in place.
+/// A constant: row-major little-endian elements. Copies share the bytes, which are never changed in
+/// place.
 struct Tensor {
   DataType type = DataType::kUndefined;
   std::vector<int64_t> dims;
@@ -46,7 +48,8 @@ struct Tensor {
 
   int64_t element_count() const;
 
-  /// The elements as T, which must be the C++ type of `type` (bytes that are not aligned for T are copied at construction).
+  /// The elements as T, which must be the C++ type of `type` (bytes that are not aligned for T are
+  /// copied at construction).
   template <typename T>
   std::span<const T> as() const {
     return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
@@ -63,9 +66,11 @@ struct Tensor {
 
 struct Graph;
 
-/// AttributeProto's value. Subgraphs (If, Loop) are kept so that a file can be read and written back unchanged.
-using Attribute = std::variant<int64_t, float, std::string, Tensor, std::vector<int64_t>,
-                               std::vector<float>, std::vector<std::string>, std::shared_ptr<Graph>>;
+/// AttributeProto's value. Subgraphs (If, Loop) are kept so that a file can be read and written
+/// back unchanged.
+using Attribute =
+    std::variant<int64_t, float, std::string, Tensor, std::vector<int64_t>, std::vector<float>,
+                 std::vector<std::string>, std::shared_ptr<Graph>>;
 
 struct Node {
   std::string name;
@@ -103,7 +108,8 @@ struct Graph {
   int64_t ir_version = 8;
   std::string producer;
   std::string producer_version;
-  std::vector<std::byte> functions;  // ModelProto.functions, kept as they were, one record after another
+  std::vector<std::byte>
+      functions;  // ModelProto.functions, kept as they were, one record after another
 };
 
 }  // namespace embedforge

@@ -7,7 +7,8 @@
 
 namespace embedforge {
 
-/// Inputs, outputs, opsets, initializers (type and shape) and nodes: `y[float32 batch,sequence,384] = Add(a, b) {axis=1}`.
+/// Inputs, outputs, opsets, initializers (type and shape) and nodes: `y[float32 batch,sequence,384]
+/// = Add(a, b) {axis=1}`.
 std::string print(const Graph& graph);
 /// `float32 [batch, sequence, 384]`
 std::string print(const ValueInfo& value);

@@ -29,8 +29,8 @@ ValueInfo read_value(protozero::pbf_reader message);
 /// AttributeProto, with the tensor or graph that it may hold still unread.
 struct RawAttribute {
   std::string name;
-  int32_t type = 0;  // of onnx::AttributeType, by the field that is there where older files have none
-                     // the type field
+  int32_t type = 0;  // of onnx::AttributeType, by the field that is there where older files have
+                     // none the type field
   float f = 0;
   int64_t i = 0;
   std::string s;
