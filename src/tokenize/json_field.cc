@@ -83,7 +83,7 @@ double JsonField::number() const {
 }
 
 std::string JsonField::string_or(std::string_view key, std::string fallback) const {
-  return has(key) ? at(key).string() : fallback;
+  return has(key) ? at(key).string() : std::move(fallback);
 }
 
 bool JsonField::boolean_or(std::string_view key, bool fallback) const {
