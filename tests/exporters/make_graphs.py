@@ -21,13 +21,7 @@ import onnx
 import onnxruntime
 import torch
 import transformers
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_dynamic,
-    quantize_static,
-)
+from onnxruntime import quantization
 
 VOCABULARY = 40
 LENGTHS = (9, 4, 1)
@@ -215,8 +209,8 @@ def dynamic_int8(base=None, **options):
     def make(path, args):
         source = path.with_name(path.name + ".source")
         (base or pytorch())(source, args)
-        settings = {"weight_type": QuantType.QInt8, **options}
-        quantize_dynamic(str(source), str(path), **settings)
+        settings = {"weight_type": quantization.QuantType.QInt8, **options}
+        quantization.quantize_dynamic(str(source), str(path), **settings)
         source.unlink()
 
     return make
@@ -228,7 +222,7 @@ def static_int8(base=None, linear_inputs_only=False, **options):
         (base or pytorch())(source, args)
         batches = [feeds_for(args, lengths)[0] for lengths in ((9, 5), (4, 7), (11, 2), LENGTHS)]
 
-        class Reader(CalibrationDataReader):
+        class Reader(quantization.CalibrationDataReader):
             def __init__(self):
                 self.rest = iter(batches)
 
@@ -236,9 +230,9 @@ def static_int8(base=None, linear_inputs_only=False, **options):
                 return next(self.rest, None)
 
         settings = {
-            "quant_format": QuantFormat.QDQ,
-            "activation_type": QuantType.QUInt8,
-            "weight_type": QuantType.QInt8,
+            "quant_format": quantization.QuantFormat.QDQ,
+            "activation_type": quantization.QuantType.QUInt8,
+            "weight_type": quantization.QuantType.QInt8,
             "op_types_to_quantize": ["MatMul", "Gather"],
             **options,
         }
@@ -253,7 +247,7 @@ def static_int8(base=None, linear_inputs_only=False, **options):
             settings["nodes_to_exclude"] = [
                 node.name for node in graph.node if node.op_type == "MatMul" and node.input[1] not in weights
             ]
-        quantize_static(str(source), str(path), Reader(), **settings)
+        quantization.quantize_static(str(source), str(path), Reader(), **settings)
         source.unlink()
 
     return make
@@ -304,7 +298,7 @@ GRAPHS = {
     "ort_all": ort_level("ORT_ENABLE_ALL"),
     "int8": dynamic_int8(),
     "int8_per_channel": dynamic_int8(per_channel=True),
-    "int8_uint8": dynamic_int8(weight_type=QuantType.QUInt8),
+    "int8_uint8": dynamic_int8(weight_type=quantization.QuantType.QUInt8),
     "int8_reduced": dynamic_int8(per_channel=True, reduce_range=True),
     "int8_dynamo": dynamic_int8(base=pytorch(dynamo=True, opset=18)),
     "int8_fused": dynamic_int8(
