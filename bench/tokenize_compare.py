@@ -38,7 +38,11 @@ def theirs(t: Tokenizer, texts: list[str]) -> float:
 
 def ours(tokenizer: Path, texts: Path) -> float:
     done = subprocess.run(
-        [ROOT / "build" / "tokenize_bench", "--benchmark_filter=append_ids", "--benchmark_format=json"],
+        [
+            ROOT / "build" / "tokenize_bench",
+            "--benchmark_filter=append_ids",
+            "--benchmark_format=json",
+        ],
         env=os.environ | {"EMBEDFORGE_TOKENIZER": str(tokenizer), "EMBEDFORGE_TEXTS": str(texts)},
         check=True,
         capture_output=True,
@@ -70,7 +74,9 @@ def main() -> None:
                 for _ in range(ROUNDS):
                     best = [max(best[0], theirs(t, texts)), max(best[1], ours(file, lines))]
                 mb = [speed / 1e6 for speed in best]
-                print(f"{name:12} {workload:14} {mb[0]:7.2f} MB/s {mb[1]:7.1f} MB/s {mb[1] / mb[0]:7.1f}x")
+                print(
+                    f"{name:12} {workload:14} {mb[0]:7.2f} MB/s {mb[1]:7.1f} MB/s {mb[1] / mb[0]:7.1f}x"
+                )
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ Embedder load(const std::string& model, const std::string& file, const std::stri
   if (precision) {
     options.precision = choice<Precision>(*precision,
                                           {{"auto", Precision::kAuto},
-                                           {"float32", Precision::kFloat32},
-                                           {"bfloat16", Precision::kBfloat16},
+                                           {"fp32", Precision::kFloat32},
+                                           {"bf16", Precision::kBfloat16},
                                            {"int8", Precision::kInt8}},
                                           "precision");
   }

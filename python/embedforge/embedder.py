@@ -35,7 +35,7 @@ class Embedder:
 
     `model` is a hub id in the local cache, a folder, or an .onnx file (with `tokenizer`, a folder
     that holds tokenizer.json). `file` names the .onnx file within the folder. `threads`,
-    `max_length`, `pooling` ("mean", "cls", "max", "last") and `precision` ("float32", "bfloat16",
+    `max_length`, `pooling` ("mean", "cls", "max", "last") and `precision` ("fp32", "bf16",
     "int8") default to what the machine allows and the model says.
     """
 

@@ -1,7 +1,6 @@
 // Row by row operations: normalization, sums, gates, and the rounding of a row to 8 bits.
 #pragma once
 
-#include <cmath>
 
 #include "kernels/simd/math.h"
 
@@ -98,7 +97,7 @@ inline void norm_rows(const NormArgs& a) noexcept {
       squares.part[part] = Simd::fma(d, d, squares.part[part]);
     });
     const float variance = squares.sum() * inverse;
-    const F scale = Simd::set1(1.0F / std::sqrt(variance + a.epsilon));
+    const F scale = Simd::set1(1.0F / __builtin_sqrtf(variance + a.epsilon));
     each_vector(a.width, [&](int i, int n) {
       const F d = Simd::mul(Simd::sub(load_some(x + i, n), mean), scale);
       const F beta = a.beta == nullptr ? Simd::zero() : load_some(a.beta + i, n);
