@@ -25,7 +25,7 @@ fs::path ExternalData::resolve(const std::string& file, const std::string& what)
   }
   const fs::path path = model_.parent_path() / relative;
   std::error_code error;
-  const fs::path real = fs::canonical(path, error);
+  fs::path real = fs::canonical(path, error);
   if (error) throw_bad_input(what + ": external data " + path.string() + " is missing");
   // A hub cache links the model and its data to one folder of blobs, so links may lead to where the
   // model itself is.

@@ -52,6 +52,7 @@ std::string print_node(const Node& node, const Graph& graph) {
   std::string out = join(outputs) + " = " + (node.domain.empty() ? "" : node.domain + ".") +
                     node.op_type + "(" + join(node.inputs) + ")";
   std::vector<std::string> attributes;
+  attributes.reserve(node.attributes.size());
   for (const auto& [key, value] : node.attributes) {
     attributes.push_back(key + "=" + std::visit(AttributePrinter(), value));
   }

@@ -152,7 +152,7 @@ class Reader {
           attributes.push_back(message.get_view());
           break;
         case record(onnx::NodeField::kOverload):
-          if (message.get_view().size() > 0) {
+          if (!message.get_view().empty()) {
             throw_not_supported(model_ + ": a node calls an overloaded function");
           }
           break;
