@@ -8,6 +8,7 @@ special masks, decoded text and the ids of the fast path.
 
 from __future__ import annotations
 
+import bz2
 import json
 import os
 import random
@@ -31,6 +32,7 @@ from tokenizers import (
 
 from texts import passages, sentences
 
+UNICODE = Path("/usr/share/unicode")
 CHECKER = Path(__file__).parents[2] / "build" / "tokenize_test"
 FUZZED = 100_000  # strings over all tokenizers
 
@@ -298,6 +300,32 @@ def test_every_character(tmp_path: Path) -> None:
     for style in (bert, qwen):
         t = style()
         compare(tmp_path, "characters", t, [case(t, text) for text in texts])
+
+
+def unicode_test_strings() -> list[str]:
+    """The strings of Unicode's own normalization and segmentation tests (Debian's unicode-data)."""
+    texts = []
+    with bz2.open(UNICODE / "NormalizationTest.txt.bz2", "rt", encoding="utf-8") as file:
+        for line in file:
+            if line[0] not in "#@\n":
+                columns = line.split("#")[0].split(";")[:5]
+                texts += ["".join(chr(int(c, 16)) for c in column.split()) for column in columns]
+    for kind in ("Grapheme", "Word", "Sentence", "Line"):
+        lines = (UNICODE / "auxiliary" / f"{kind}BreakTest.txt").read_text(encoding="utf-8")
+        for line in lines.splitlines():
+            points = [c for c in line.split("#")[0].split() if c not in "÷×"]
+            if points:
+                texts.append("".join(chr(int(c, 16)) for c in points if not c.startswith("D8")))
+    return list(dict.fromkeys(texts))
+
+
+@pytest.mark.skipif(not UNICODE.is_dir(), reason="needs Debian's unicode-data")
+@pytest.mark.parametrize("style", [bert, qwen, xlmr, t5], ids=lambda style: style.__name__)
+def test_unicode_test_strings(style: Callable[[], Tokenizer], tmp_path: Path) -> None:
+    t = style()
+    texts = unicode_test_strings()
+    assert len(texts) > 20000
+    compare(tmp_path, "unicode", t, [case(t, text) for text in texts])
 
 
 def test_minilm(model_folder: Path, tmp_path: Path) -> None:
