@@ -1,7 +1,6 @@
 // Row by row operations: normalization, sums, gates, and the rounding of a row to 8 bits.
 #pragma once
 
-
 #include "kernels/simd/math.h"
 
 namespace embedforge::kernels {
