@@ -8,7 +8,7 @@
 // and 8 to widen.
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vectors.h"
-#include "kernels/simd/finish.h"
+#include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
 #include "kernels/simd/rows.h"
 
@@ -161,8 +161,7 @@ void run(const LinearArgs& args) noexcept {
         args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k);
     const bool wide = four_bytes(panel) != 0;
     const auto* scales = reinterpret_cast<const float*>(panel + kPanelHead);
-    const float* column_sums = scales + kColumns;
-    const auto* q = reinterpret_cast<const int8_t*>(column_sums + kColumns);
+    const auto* q = reinterpret_cast<const int8_t*>(scales + 2 * kColumns);
     const int columns = args.column_end - column < kColumns ? args.column_end - column : kColumns;
     for (int row = 0; row < args.rows; row += kRows) {
       const int rows = args.rows - row < kRows ? args.rows - row : kRows;
@@ -172,14 +171,7 @@ void run(const LinearArgs& args) noexcept {
       } else {
         multiply_rows<false>(rows, a + kRowHead, args.a_stride, q, groups, sums);
       }
-      finish<true>(args, {row, rows, column, columns}, [&](int r, int c) {
-        RowScale s;
-        std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
-        const F scaled =
-            Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
-        return Simd::fma(Simd::load(column_sums + c), Simd::set1(s.offset),
-                         Simd::mul(scaled, Simd::set1(s.scale)));
-      });
+      finish_i8<kColumns>(args, {row, rows, column, columns}, a, sums, scales);
     }
   }
 }

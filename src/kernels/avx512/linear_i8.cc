@@ -2,7 +2,7 @@
 // 32-bit sums. Cost of 6 rows x 64 columns x 4 k: 24 vpdpbusd, 4 loads, 6 broadcasts.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vectors.h"
-#include "kernels/simd/finish.h"
+#include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
 #include "kernels/simd/rows.h"
 
@@ -86,21 +86,13 @@ void run(const LinearArgs& args) noexcept {
   for (int column = args.column_begin; column < args.column_end; column += kColumns) {
     const std::byte* panel = args.weight + static_cast<size_t>(column / kColumns) * panel_bytes;
     const auto* scales = reinterpret_cast<const float*>(panel);
-    const float* column_sums = scales + kColumns;
-    const auto* q = reinterpret_cast<const int8_t*>(column_sums + kColumns);
+    const auto* q = reinterpret_cast<const int8_t*>(scales + 2 * kColumns);
     const int columns = args.column_end - column < kColumns ? args.column_end - column : kColumns;
     for (int row = 0; row < args.rows; row += kRows) {
       const int rows = args.rows - row < kRows ? args.rows - row : kRows;
       const std::byte* a = args.a + static_cast<size_t>(row) * args.a_stride;
       multiply_rows<>(rows, a + kHead, args.a_stride, q, groups, sums);
-      finish<true>(args, {row, rows, column, columns}, [&](int r, int c) {
-        RowScale s;
-        std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
-        const F scaled =
-            Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
-        return Simd::fma(Simd::load(column_sums + c), Simd::set1(s.offset),
-                         Simd::mul(scaled, Simd::set1(s.scale)));
-      });
+      finish_i8<kColumns>(args, {row, rows, column, columns}, a, sums, scales);
     }
   }
 }

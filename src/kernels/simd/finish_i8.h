@@ -1,0 +1,29 @@
+// The end of an 8-bit linear layer on a block of integer sums. One body for every vector table, so
+// that they give the same bits.
+#pragma once
+
+#include <cstring>
+
+#include "kernels/simd/finish.h"
+#include "kernels/simd/rows.h"
+
+namespace embedforge::kernels {
+namespace {
+
+/// value = row scale * (column scale * sum) + row offset * scaled column sum. `a` are the block's
+/// prepared rows, each with its RowScale at the front; `sums` is [rows][kColumns]; `scales` is a
+/// packed panel's head: column scales, then scaled column sums.
+template <int kColumns>
+inline void finish_i8(const LinearArgs& args, const Block& b, const std::byte* a,
+                      const int32_t* sums, const float* scales) {
+  finish<true>(args, b, [&](int r, int c) {
+    RowScale s;
+    std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
+    const F scaled = Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
+    return Simd::fma(Simd::load(scales + kColumns + c), Simd::set1(s.offset),
+                     Simd::mul(scaled, Simd::set1(s.scale)));
+  });
+}
+
+}  // namespace
+}  // namespace embedforge::kernels
