@@ -28,6 +28,9 @@ struct ActivationQuant {
   bool dynamic = true;  // scale and zero point from each token's own range
   float scale = 0;      // static: real = scale * (q - zero_point), q in 0..255
   int32_t zero_point = 0;
+  /// By input channel: what an activation is multiplied by before it becomes an integer (the
+  /// weight's rows are divided by it already); 0 for the weight's float_channels. Empty: 1 for all.
+  std::vector<float> channel_scale;
 };
 
 /// The matrix of a Linear step: y[n] = sum_k x[k] * w(k, n). Either float, or int8 with a scale per
@@ -41,7 +44,12 @@ struct Weight {
   std::vector<float> scales;         // quantized: n values (a per-tensor scale is repeated)
   std::vector<int32_t> zero_points;  // quantized: n values
   std::optional<ActivationQuant> activation;  // set when the file's product is an integer one
-  std::string name;                           // of the initializer, for messages
+  /// Outlier channels of an integer product, whose activations stay float:
+  /// y[n] += sum_j x[float_channels[j]] * float_rows(j, n), with rows [count, n] of kFloat or
+  /// kFloat16.
+  std::vector<int32_t> float_channels;
+  Tensor float_rows;
+  std::string name;  // of the initializer, for messages
 
   bool quantized() const { return !scales.empty(); }
 };
