@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "hub": set(),
     "convert": {"graph", "config", "hub"},
-    "passes": {"graph"},
+    "passes": {"graph", "hub"},
     "quantize": {"graph"},
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},

@@ -10,6 +10,7 @@ void add_convert(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_optimize(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_doctor(CLI::App& app);
 

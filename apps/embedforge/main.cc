@@ -33,6 +33,7 @@ void add_commands(CLI::App& app) {
   app.set_version_flag("--version", std::string("embedforge ") + kVersion);
   app.failure_message(CLI::FailureMessage::simple);
   add_convert(app);
+  add_optimize(app);
   add_encode(app);
   add_similarity(app);
   add_tokenize(app);
@@ -41,7 +42,7 @@ void add_commands(CLI::App& app) {
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app("Text-embedding models: convert, inspect and run them fast on a CPU", "embedforge");
+  CLI::App app("Text-embedding models: convert, optimize, inspect and run them fast on a CPU", "embedforge");
   add_commands(app);
   try {
     app.parse(argc, argv);

@@ -33,4 +33,53 @@ struct ConvertResult {
 ConvertResult convert(const std::string& model, const std::filesystem::path& out,
                       const ConvertOptions& options = {});
 
+/// ONNX Runtime's meaning: kBasic has standard operators only, kExtended those of com.microsoft
+/// that its CPU provider has, kAll also shares equal weights.
+enum class OptimizeLevel { kNone, kBasic, kExtended, kAll };
+
+/// "none", "basic", "extended", "all"; optimize_level_of throws kUsage for other names.
+const char* optimize_level_name(OptimizeLevel level);
+OptimizeLevel optimize_level_of(const std::string& name);
+
+struct OptimizeOptions {
+  OptimizeLevel level = OptimizeLevel::kExtended;
+  std::vector<std::string> disabled;  // names of passes, as list_passes() gives them
+};
+
+struct PassInfo {
+  std::string name;
+  OptimizeLevel level;  // the lowest that runs it
+  std::string intent;
+};
+
+/// Every pass, in the order in which they run.
+std::vector<PassInfo> list_passes();
+
+struct PassReport {
+  std::string name;
+  double seconds = 0;
+  int64_t removed = 0;    // nodes; negative when it added some
+  int64_t rewritten = 0;  // nodes that are another operator than before
+};
+
+struct OptimizeResult {
+  std::filesystem::path source;
+  std::filesystem::path model;
+  std::vector<WrittenFile> files;  // every file written, the model first
+  int64_t nodes_before = 0;
+  int64_t nodes_after = 0;
+  double seconds = 0;  // reading and writing included
+  std::vector<PassReport> passes;
+};
+
+/// Rewrites a graph so that it computes the same with fewer, larger operators. `model`: a folder or
+/// hub id, of which onnx/model.onnx is read (or `input`, a path of its own or within the folder),
+/// or an .onnx file. `out`: the file to write; "" is model_LEVEL.onnx beside the input. kNone
+/// copies. What no pass knows (subgraphs, functions, other domains) stays as it is. Errors:
+/// kBadInput with the file and node (cycles, missing values, damaged files); kUsage for an unknown
+/// pass.
+OptimizeResult optimize(const std::string& model, const std::filesystem::path& out = {},
+                        const OptimizeOptions& options = {},
+                        const std::filesystem::path& input = {});
+
 }  // namespace embedforge

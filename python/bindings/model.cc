@@ -36,6 +36,24 @@ std::tuple<std::string, uint64_t, Files> convert_model(const std::string& model,
   return {result.model.string(), result.checkpoint_bytes, std::move(files)};
 }
 
+/// Source, model, nodes before and after, seconds, files, and of each pass its name, seconds, nodes
+/// removed and rewritten.
+std::tuple<std::string, std::string, int64_t, int64_t, double, Files,
+           std::vector<std::tuple<std::string, double, int64_t, int64_t>>>
+optimize_model(const std::string& model, const std::string& out, const std::string& level,
+               const std::vector<std::string>& disabled, const std::string& input) {
+  const nb::gil_scoped_release unlocked;
+  const OptimizeResult result = optimize(model, out, {optimize_level_of(level), disabled}, input);
+  Files files;
+  for (const WrittenFile& file : result.files) files.emplace_back(file.path.string(), file.bytes);
+  std::vector<std::tuple<std::string, double, int64_t, int64_t>> passes;
+  for (const PassReport& pass : result.passes) {
+    passes.emplace_back(pass.name, pass.seconds, pass.removed, pass.rewritten);
+  }
+  return {result.source.string(), result.model.string(), result.nodes_before, result.nodes_after,
+          result.seconds,         std::move(files),      std::move(passes)};
+}
+
 std::map<std::string, std::string> prompts(const std::string& model) {
   return read_model_config(resolve_model(model).folder).prompts;
 }
@@ -48,6 +66,7 @@ std::string tokenizer_folder(const std::string& model) {
 
 void register_model(nb::module_& module) {
   module.def("convert", convert_model, "model"_a, "out"_a, "opset"_a, "with_pooling"_a);
+  module.def("optimize", optimize_model, "model"_a, "out"_a, "level"_a, "disabled"_a, "input"_a);
   module.def("prompts", prompts, "model"_a);
   module.def("tokenizer_folder", tokenizer_folder, "model"_a);
 }

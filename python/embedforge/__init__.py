@@ -9,7 +9,7 @@ from embedforge.errors import (
     RemoteError,
     UsageError,
 )
-from embedforge.model import ConvertResult, convert
+from embedforge.model import ConvertResult, OptimizeResult, PassReport, convert, optimize
 
 __all__ = [
     "BadInputError",
@@ -17,9 +17,12 @@ __all__ = [
     "Embedder",
     "EmbedforgeError",
     "NotSupportedError",
+    "OptimizeResult",
+    "PassReport",
     "RemoteError",
     "UsageError",
     "__version__",
     "convert",
+    "optimize",
     "similarity",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,3 +36,58 @@ def convert(
         os.fspath(model), os.fspath(out), opset, with_pooling
     )
     return ConvertResult(Path(path), checkpoint_bytes, {Path(name): size for name, size in files})
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """What one pass did."""
+
+    name: str
+    seconds: float
+    removed: int  # nodes; negative when it added some
+    rewritten: int  # nodes that are another operator than before
+
+
+@dataclass(frozen=True)
+class OptimizeResult:
+    """What optimize() wrote."""
+
+    source: Path
+    model: Path
+    nodes_before: int
+    nodes_after: int
+    seconds: float
+    files: dict[Path, int]  # every file written, with its size in bytes
+    passes: list[PassReport]
+
+
+def optimize(
+    model: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    level: str = "extended",
+    input: str | os.PathLike[str] | None = None,
+    disable_passes: Sequence[str] = (),
+) -> OptimizeResult:
+    """Rewrite an ONNX file so that it computes the same with fewer, larger operators.
+
+    `model` is a folder or hub id, of which onnx/model.onnx is read (or `input`), or an .onnx file.
+    `level` is none, basic (standard operators), extended (those of com.microsoft too) or all. `out`
+    is by default model_LEVEL.onnx beside the input.
+    """
+    source, path, before, after, seconds, files, passes = _core.optimize(
+        os.fspath(model),
+        "" if out is None else os.fspath(out),
+        level,
+        list(disable_passes),
+        "" if input is None else os.fspath(input),
+    )
+    return OptimizeResult(
+        Path(source),
+        Path(path),
+        before,
+        after,
+        seconds,
+        {Path(name): size for name, size in files},
+        [PassReport(*report) for report in passes],
+    )

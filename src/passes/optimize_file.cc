@@ -1,0 +1,94 @@
+// The public optimize(): files in, files out.
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/mapped_file.h"
+#include "embedforge/error.h"
+#include "embedforge/model.h"
+#include "graph/read_onnx.h"
+#include "graph/write_onnx.h"
+#include "hub/hub.h"
+#include "passes/pipeline.h"
+
+namespace embedforge {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::pair<const char*, OptimizeLevel>, 4> kLevels = {
+    {{"none", OptimizeLevel::kNone},
+     {"basic", OptimizeLevel::kBasic},
+     {"extended", OptimizeLevel::kExtended},
+     {"all", OptimizeLevel::kAll}}};
+
+fs::path find_source(const std::string& model, const fs::path& input) {
+  const ResolvedModel resolved = resolve_model(model);
+  if (input.empty() && !resolved.file.empty()) return resolved.file;
+  if (input.empty()) {
+    for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
+      if (fs::exists(resolved.folder / name)) return resolved.folder / name;
+    }
+    throw_bad_input(model + ": has no onnx/model.onnx; make it with embedforge convert, or name " +
+                    "another file with --input");
+  }
+  return fs::exists(input) || input.is_absolute() ? input : resolved.folder / input;
+}
+
+bool has_external_data(const Graph& graph, const fs::path& path) {
+  uint64_t bytes = 0;
+  for (const auto& [name, tensor] : graph.initializers) bytes += tensor.bytes.size();
+  return bytes > fs::file_size(path);
+}
+
+void copy_unchanged(const fs::path& from, const fs::path& to) {
+  const MappedFile source = MappedFile::open(from);
+  AtomicFile target(to);
+  target.write(source.bytes());
+  target.commit();
+}
+
+}  // namespace
+
+const char* optimize_level_name(OptimizeLevel level) {
+  return kLevels.at(static_cast<size_t>(level)).first;
+}
+
+OptimizeLevel optimize_level_of(const std::string& name) {
+  for (const auto& [known, level] : kLevels) {
+    if (name == known) return level;
+  }
+  throw_usage("there is no level '" + name + "'; choose none, basic, extended or all");
+}
+
+OptimizeResult optimize(const std::string& model, const fs::path& out,
+                        const OptimizeOptions& options, const fs::path& input) {
+  const auto start = std::chrono::steady_clock::now();
+  OptimizeResult result;
+  result.source = find_source(model, input);
+  Graph graph = read_onnx(result.source);
+  result.model = !out.empty()
+                     ? out
+                     : result.source.parent_path() /
+                           (std::string("model_") + optimize_level_name(options.level) + ".onnx");
+  result.nodes_before = static_cast<int64_t>(graph.nodes.size());
+  result.passes = optimize(graph, options, result.source.string());
+  result.nodes_after = static_cast<int64_t>(graph.nodes.size());
+  if (options.level == OptimizeLevel::kNone && !has_external_data(graph, result.source)) {
+    copy_unchanged(result.source, result.model);
+  } else {
+    write_onnx(graph, result.model);
+  }
+  fs::path data = result.model;
+  data += ".data";
+  for (const fs::path& path : {result.model, data}) {
+    std::error_code missing;
+    const uint64_t bytes = fs::file_size(path, missing);
+    if (!missing) result.files.push_back({path, bytes});
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace embedforge
