@@ -11,7 +11,7 @@ namespace {
 /// Rows of a constant table.
 struct Rows {
   std::string table;
-  std::string indices;
+  std::string indices;  // "" for the first rows, one a position
   int64_t count = 0;
 };
 
@@ -22,23 +22,44 @@ struct Embedding {
   bool counts_from_zero = false;  // the positions are 0, 1, 2 .. in every sequence
 };
 
-std::optional<Rows> match_rows(const Editor& editor, const std::string& value) {
-  const Node* node = editor.maker(value, "Gather");
-  if (node == nullptr || node->int_attribute("axis", 0) != 0) return std::nullopt;
-  const Tensor* table = editor.constant(node->inputs[0]);
-  if (table == nullptr || table->dims.size() != 2 || table->type != DataType::kFloat) {
-    return std::nullopt;
+/// A constant [rows, width], or nullptr.
+const Tensor* table_of(const Editor& editor, const std::string& value) {
+  const Tensor* table = editor.constant(value);
+  const bool fits = table != nullptr && table->dims.size() == 2 && table->type == DataType::kFloat;
+  return fits ? table : nullptr;
+}
+
+/// The first rows of a table, as many as the sequence is long.
+bool takes_first_rows(const Editor& editor, const Probes& probes, const Node& slice) {
+  const auto is = [&](size_t i, int64_t value) {
+    return editor.integers(slice.inputs[i]) == std::vector<int64_t>{value};
+  };
+  const auto shape = probes.shape(slice.outputs[0]);
+  return slice.inputs.size() >= 4 && is(1, 0) && is(3, 0) &&
+         (slice.inputs.size() == 4 || is(4, 1)) && shape && shape->size() == 2 &&
+         (*shape)[0] == kSequence;
+}
+
+std::optional<Rows> match_rows(const Editor& editor, const Probes& probes,
+                               const std::string& value) {
+  const Node* node = editor.maker(value);
+  if (node == nullptr || node->inputs.empty()) return std::nullopt;
+  const Tensor* table = table_of(editor, node->inputs[0]);
+  if (table == nullptr) return std::nullopt;
+  if (is_op(*node, "Slice") && takes_first_rows(editor, probes, *node)) {
+    return Rows{node->inputs[0], "", table->dims[0]};
   }
+  if (!is_op(*node, "Gather") || node->int_attribute("axis", 0) != 0) return std::nullopt;
   return Rows{node->inputs[0], node->inputs[1], table->dims[0]};
 }
 
 /// The addends; empty when there are more than three or one isn't rows of a table.
-std::vector<Rows> addends(const Editor& editor, const std::string& value) {
-  if (auto rows = match_rows(editor, value)) return {*rows};
+std::vector<Rows> addends(const Editor& editor, const Probes& probes, const std::string& value) {
+  if (auto rows = match_rows(editor, probes, value)) return {*rows};
   const Node* sum = editor.maker(value, "Add");
   if (sum == nullptr) return {};
-  std::vector<Rows> out = addends(editor, sum->inputs[0]);
-  const std::vector<Rows> second = addends(editor, sum->inputs[1]);
+  std::vector<Rows> out = addends(editor, probes, sum->inputs[0]);
+  const std::vector<Rows> second = addends(editor, probes, sum->inputs[1]);
   if (out.empty() || second.empty() || out.size() + second.size() > 3) return {};
   out.insert(out.end(), second.begin(), second.end());
   return out;
@@ -90,7 +111,8 @@ std::optional<Embedding> sort_out(const Editor& editor, const Probes& probes,
   for (const Rows& rows : all) {
     const std::string input = graph_input(editor, rows.indices);
     const bool full = has_shape(probes, rows.indices, {kBatch, kSequence});
-    const bool from_zero = has_content(probes, rows.indices, [](int64_t i) { return i; });
+    const bool from_zero =
+        rows.indices.empty() || has_content(probes, rows.indices, [](int64_t i) { return i; });
     const bool zero = is_zeros(editor, rows.indices) ||
                       has_content(probes, rows.indices, [](int64_t) { return int64_t{0}; });
     std::optional<Rows>* place = nullptr;
@@ -121,7 +143,7 @@ std::string as_int32(Editor& editor, const Probes& probes, const std::string& va
 void fuse(Editor& editor, const Probes& probes, Node& node) {
   const auto norm = match_layer_norm(editor, probes, node);
   if (!norm) return;
-  const auto embedding = sort_out(editor, probes, addends(editor, norm->input));
+  const auto embedding = sort_out(editor, probes, addends(editor, probes, norm->input));
   if (!embedding) return;
   const auto& [word, position, segment, counts_from_zero] = *embedding;
   Names inputs = {as_int32(editor, probes, word->indices),
