@@ -42,7 +42,8 @@ void add_commands(CLI::App& app) {
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app("Text-embedding models: convert, optimize, inspect and run them fast on a CPU", "embedforge");
+  CLI::App app("Text-embedding models: convert, optimize, inspect and run them fast on a CPU",
+               "embedforge");
   add_commands(app);
   try {
     app.parse(argc, argv);
