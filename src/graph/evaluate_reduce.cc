@@ -120,12 +120,77 @@ std::vector<Tensor> matmul(const Call& call) {
   return {from_doubles(call, a.type, dims, out)};
 }
 
+/// A sum of products over named axes, "i,j->ij" say; without "..." and repeated names in a term.
+std::vector<Tensor> einsum(const Call& call) {
+  const auto found = call.node().attributes.find("equation");
+  const auto* given =
+      found == call.node().attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
+  std::string equation = given == nullptr ? "" : *given;
+  std::erase(equation, ' ');
+  const size_t arrow = equation.find("->");
+  if (arrow == std::string::npos || equation.find('.') != std::string::npos) {
+    call.unsupported("has an equation without an arrow, or with ...");
+  }
+  std::vector<std::string> terms = {""};
+  for (const char letter : equation.substr(0, arrow)) {
+    if (letter == ',') {
+      terms.emplace_back();
+    } else {
+      terms.back() += letter;
+    }
+  }
+  const std::string result = equation.substr(arrow + 2);
+  if (terms.size() != call.input_count()) call.bad("has an equation for other inputs");
+  std::map<char, int64_t> sizes;
+  std::string axes = result;
+  std::vector<std::vector<double>> values;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    const Tensor& in = call.input(i);
+    if (in.dims.size() != terms[i].size()) call.bad("has an equation for other ranks");
+    for (size_t axis = 0; axis < terms[i].size(); ++axis) {
+      const char name = terms[i][axis];
+      if (terms[i].find(name, axis + 1) != std::string::npos) call.unsupported("takes a diagonal");
+      if (sizes.try_emplace(name, in.dims[axis]).first->second != in.dims[axis]) {
+        call.bad("has inputs whose shapes don't fit each other");
+      }
+      if (axes.find(name) == std::string::npos) axes += name;
+    }
+    values.push_back(to_doubles(in));
+  }
+  Dims dims;
+  Dims all;
+  for (const char name : axes) {
+    if (!sizes.contains(name)) call.bad("has an axis in its result that no input has");
+    all.push_back(sizes.at(name));
+  }
+  dims.assign(all.begin(), all.begin() + static_cast<ptrdiff_t>(result.size()));
+  const size_t total = call.checked_count(all);
+  std::vector<double> out(call.checked_count(dims), 0);
+  const size_t summed = out.empty() ? 1 : total / out.size();
+  for (size_t i = 0; i < total; ++i) {
+    std::map<char, int64_t> at;
+    auto rest = static_cast<int64_t>(i);
+    for (size_t axis = axes.size(); axis-- > 0;) {
+      at[axes[axis]] = rest % all[axis];
+      rest /= all[axis];
+    }
+    double product = 1;
+    for (size_t t = 0; t < terms.size(); ++t) {
+      int64_t index = 0;
+      for (const char name : terms[t]) index = index * sizes.at(name) + at.at(name);
+      product *= values[t][static_cast<size_t>(index)];
+    }
+    out[i / summed] += product;
+  }
+  return {from_doubles(call, call.input(0).type, dims, out)};
+}
+
 }  // namespace
 
 Handler find_reduce(const std::string& op) {
   if (reductions().contains(op)) return reduce;
-  static const std::map<std::string, Handler> kHandlers = {{"CumSum", cumulative_sum},
-                                                           {"MatMul", matmul}};
+  static const std::map<std::string, Handler> kHandlers = {
+      {"CumSum", cumulative_sum}, {"Einsum", einsum}, {"MatMul", matmul}};
   const auto found = kHandlers.find(op);
   return found == kHandlers.end() ? nullptr : found->second;
 }
