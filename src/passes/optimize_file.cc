@@ -65,6 +65,7 @@ OptimizeLevel optimize_level_of(const std::string& name) {
 OptimizeResult optimize(const std::string& model, const fs::path& out,
                         const OptimizeOptions& options, const fs::path& input) {
   const auto start = std::chrono::steady_clock::now();
+  check_pass_names(options.disabled);
   OptimizeResult result;
   result.source = find_source(model, input);
   Graph graph = read_onnx(result.source);

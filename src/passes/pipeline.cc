@@ -81,14 +81,6 @@ struct Outline {
   std::vector<std::vector<std::string>> nodes;
 };
 
-void check_names(const std::vector<std::string>& disabled) {
-  for (const std::string& name : disabled) {
-    if (std::ranges::none_of(kPasses, [&](const Pass& pass) { return name == pass.name; })) {
-      throw_usage("there is no pass '" + name + "'; embedforge optimize --list-passes names them");
-    }
-  }
-}
-
 void run_pass(const Pass& pass, Graph& graph, const std::string& what, PassReport& report) {
   const auto start = std::chrono::steady_clock::now();
   const Operators before = count_operators(graph);
@@ -114,9 +106,17 @@ std::vector<PassInfo> list_passes() {
   return out;
 }
 
+void check_pass_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (std::ranges::none_of(kPasses, [&](const Pass& pass) { return name == pass.name; })) {
+      throw_usage("there is no pass '" + name + "'; embedforge optimize --list-passes names them");
+    }
+  }
+}
+
 std::vector<PassReport> optimize(Graph& graph, const OptimizeOptions& options,
                                  const std::string& what) {
-  check_names(options.disabled);
+  check_pass_names(options.disabled);
   verify(graph, what);
   std::vector<const Pass*> chosen;
   std::vector<PassReport> reports;

@@ -22,6 +22,9 @@ struct Pass {
 /// In the order in which they run.
 std::span<const Pass> pass_list();
 
+/// Error: kUsage for a name that no pass has.
+void check_pass_names(const std::vector<std::string>& names);
+
 /// Runs the passes of `options.level` until none changes anything, and verifies after each. `what`
 /// stands for the graph in messages. Errors: kUsage (a pass to disable that there isn't),
 /// kBadInput (the graph isn't valid), kBug (a pass made an invalid graph).
