@@ -7,6 +7,7 @@
 namespace embedforge::app {
 
 void add_convert(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_tokenize(CLI::App& app);

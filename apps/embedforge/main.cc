@@ -34,6 +34,7 @@ void add_commands(CLI::App& app) {
   app.failure_message(CLI::FailureMessage::simple);
   add_convert(app);
   add_optimize(app);
+  add_quantize(app);
   add_encode(app);
   add_similarity(app);
   add_tokenize(app);

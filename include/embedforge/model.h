@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -81,5 +82,41 @@ struct OptimizeResult {
 OptimizeResult optimize(const std::string& model, const std::filesystem::path& out = {},
                         const OptimizeOptions& options = {},
                         const std::filesystem::path& input = {});
+struct QuantizeOptions {
+  std::filesystem::path output;  // empty: onnx/model_qint8_dynamic.onnx of the folder
+  /// Texts like those that the model will see. With them the weights are rounded by what they are
+  /// multiplied with, and a few channels with outliers stay float.
+  std::vector<std::string> calibration;
+  size_t samples = 100;               // texts that are used for it at most; others are for the report
+  std::vector<std::string> excluded;  // names of MatMul nodes that stay float
+  int threads = 0;                    // 0: all that this process may use
+  /// Called with the number of finished products, and of all.
+  std::function<void(size_t, size_t)> progress;
+};
+
+struct QuantizedLayer {
+  std::string node;
+  double error = 0;  // |x w - x' w'| / |x w| over the calibration texts; 0 without them
+  int64_t float_channels = 0;
+};
+
+struct QuantizeResult {
+  std::filesystem::path model;
+  uint64_t original_bytes = 0, bytes = 0;
+  std::vector<QuantizedLayer> layers;
+  size_t float_products = 0;     // that stay as they were
+  size_t calibration_texts = 0;  // used for rounding
+  /// Cosine to the float model's sentence embeddings, of texts that were not used for rounding, in
+  /// ascending order. Empty without texts.
+  std::vector<double> cosines;
+};
+
+/// Quantizes a model folder's onnx/model.onnx (or `model`, an .onnx file) to 8-bit integers: weights
+/// with a scale per output channel, activations with a scale and offset per token computed as the
+/// model runs ("dynamic"), embedding tables with a scale per row. The file has standard operators
+/// only. Errors: kBadInput (quantized already, not finite, fewer than 10 calibration texts, output
+/// that can't be written), kNotSupported (a graph that the native engine can't run, with
+/// calibration), kUsage (an excluded node that isn't there).
+QuantizeResult quantize(const std::string& model, const QuantizeOptions& options = {});
 
 }  // namespace embedforge

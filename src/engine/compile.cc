@@ -9,24 +9,6 @@
 namespace embedforge {
 namespace {
 
-kernels::Act act_of(Activation a) {
-  switch (a) {
-    case Activation::kGelu:
-      return kernels::Act::kGelu;
-    case Activation::kGeluTanh:
-      return kernels::Act::kGeluTanh;
-    case Activation::kRelu:
-      return kernels::Act::kRelu;
-    case Activation::kSilu:
-      return kernels::Act::kSilu;
-    case Activation::kTanh:
-      return kernels::Act::kTanh;
-    case Activation::kNone:
-      break;
-  }
-  return kernels::Act::kNone;
-}
-
 NormValues values_of(const NormStep& s) { return {s.kind, s.gamma, s.beta, s.epsilon}; }
 
 /// Inner columns of a feed-forward layer at a time: both weight chunks together take a third of the
@@ -110,6 +92,16 @@ class Compiler {
     return *std::move(packed);
   }
 
+  FloatChannels pack_floats(const Weight& weight) {
+    if (weight.float_channels.empty() || !keeps_integers(weight, precision_, table_)) return {};
+    Weight rows;
+    rows.k = static_cast<int64_t>(weight.float_channels.size());
+    rows.n = weight.n;
+    rows.data = Tensor::from_floats({rows.k, rows.n}, weight.float_rows);
+    rows.name = weight.name;
+    return {weight.float_channels, pack(rows, 0, rows.k, Tier::kFloat32)};
+  }
+
   struct LinearTail {
     LinearOp& op;
     ValueId out;
@@ -127,6 +119,7 @@ class Compiler {
     const auto* down = peek<LinearStep>();
     if (step.activation != Activation::kNone && down != nullptr && down->in == step.out &&
         only_use(step.out) && down->activation == Activation::kNone &&
+        down->weight.float_channels.empty() &&
         choose_tier(step.weight, precision_, table_) ==
             choose_tier(down->weight, precision_, table_)) {
       take_feed_forward(step, *down);
@@ -135,6 +128,8 @@ class Compiler {
     LinearOp op;
     op.in = step.in;
     op.weight = pack(step.weight, 0, step.weight.k, choose_tier(step.weight, precision_, table_));
+    op.floats = pack_floats(step.weight);
+    op.channel_scale = channel_scale(step.weight, precision_, table_);
     op.bias = step.bias;
     op.act = act_of(step.activation);
     LinearTail tail{op, step.out};
@@ -151,6 +146,9 @@ class Compiler {
     op.up_bias = up.bias;
     op.down_bias = down.bias;
     op.up = pack(up.weight, 0, up.weight.k, tier);
+    op.up_floats = pack_floats(up.weight);
+    op.up_scale = channel_scale(up.weight, precision_, table_);
+    op.down_scale = channel_scale(down.weight, precision_, table_);
     op.chunk = choose_chunk(*op.up.kernel, op.up.k, op.up.n);
     for (int64_t k = 0; k < down.weight.k; k += op.chunk) {
       op.down.push_back(pack(down.weight, k, std::min<int64_t>(op.chunk, down.weight.k - k), tier));
@@ -199,6 +197,24 @@ bool any_rounded(const Program& program, Precision precision, const kernels::Ker
 }
 
 }  // namespace
+
+kernels::Act act_of(Activation a) {
+  switch (a) {
+    case Activation::kGelu:
+      return kernels::Act::kGelu;
+    case Activation::kGeluTanh:
+      return kernels::Act::kGeluTanh;
+    case Activation::kRelu:
+      return kernels::Act::kRelu;
+    case Activation::kSilu:
+      return kernels::Act::kSilu;
+    case Activation::kTanh:
+      return kernels::Act::kTanh;
+    case Activation::kNone:
+      break;
+  }
+  return kernels::Act::kNone;
+}
 
 Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table,
                  PackCache* cache) {

@@ -24,11 +24,19 @@ struct EmbedOp {
   std::optional<NormValues> norm;
 };
 
+/// Input channels of an 8-bit layer that are multiplied as floats beside it; often none.
+struct FloatChannels {
+  std::vector<int32_t> channels;
+  PackedLinear weight;  // [channels, n]
+};
+
 /// out = norm(act(in * weight + bias) + add)
 struct LinearOp {
   ValueId in = 0, out = 0;
   ValueId add = -1;
   PackedLinear weight;
+  std::vector<float> channel_scale;  // of the input, or empty
+  FloatChannels floats;
   std::vector<float> bias;
   kernels::Act act = kernels::Act::kNone;
   std::optional<NormValues> norm;
@@ -39,8 +47,10 @@ struct LinearOp {
 struct FeedForwardOp {
   ValueId in = 0, out = 0;
   ValueId add = -1;
-  int chunk = 0;    // inner columns at a time
-  PackedLinear up;  // [width, inner]
+  int chunk = 0;                            // inner columns at a time
+  PackedLinear up;                          // [width, inner]
+  std::vector<float> up_scale, down_scale;  // of the input channels, or empty
+  FloatChannels up_floats;
   std::vector<float> up_bias;
   kernels::Act act = kernels::Act::kNone;
   std::vector<PackedLinear> down;  // rows of [inner, width], one a chunk
@@ -69,6 +79,8 @@ struct Compiled {
   int hidden_size = 0;
   int64_t max_positions = 0, vocabulary = 0;
 };
+
+kernels::Act act_of(Activation a);
 
 /// Packed weights come from `cache` (may be null) when it has them, and go to it when it doesn't.
 /// Errors: kNotSupported for a step that no kernel computes; as pack_linear().

@@ -49,14 +49,62 @@ class Executor {
     return static_cast<size_t>(program_.widths[static_cast<size_t>(v)]);
   }
 
+  static const float* from(const std::vector<float>& values, size_t at) {
+    return values.empty() ? nullptr : values.data() + at;
+  }
+
+  /// `scale`: what each channel is multiplied by first, or null.
   Operand prepare(const kernels::LinearKernel& kernel, const float* x, size_t stride, int rows,
-                  int k, AlignedBuffer& space) const {
+                  int k, const float* scale, AlignedBuffer& space) const {
+    if (scale != nullptr) {
+      const auto width = static_cast<size_t>(k);
+      own_.scaled.reserve(static_cast<size_t>(rows) * width * sizeof(float));
+      for (size_t r = 0; r < static_cast<size_t>(rows); ++r) {
+        float* out = own_.scaled.floats() + r * width;
+        for (size_t c = 0; c < width; ++c) out[c] = x[r * stride + c] * scale[c];
+      }
+      x = own_.scaled.floats();
+      stride = width;
+    }
     if (kernel.prepare == nullptr)
       return {reinterpret_cast<const std::byte*>(x), stride * sizeof(float), 1};
     const size_t block = kernel.block_bytes(k);
     space.reserve(blocks_of(kernel, rows) * block);
     kernel.prepare(x, stride, rows, k, space.data());
     return {space.data(), block, kernel.row_block};
+  }
+
+  /// The float channels of all rows, prepared.
+  Operand pick(const FloatChannels& floats, ValueId in) const {
+    const size_t count = floats.channels.size();
+    if (count == 0) return {nullptr, 0, 1};
+    const auto rows = static_cast<size_t>(tile_.rows);
+    own_.picked.reserve(rows * count * sizeof(float));
+    for (size_t r = 0; r < rows; ++r) {
+      const float* x = value(in) + r * width(in);
+      for (size_t j = 0; j < count; ++j)
+        own_.picked.floats()[r * count + j] = x[floats.channels[j]];
+    }
+    return prepare(*floats.weight.kernel, own_.picked.floats(), count, tile_.rows,
+                   static_cast<int>(count), nullptr, own_.picked_prepared);
+  }
+
+  /// The product from row `row` of the tile on, with what its float channels add.
+  static void multiply(const kernels::LinearKernel& kernel, const FloatChannels& floats,
+                       const Operand& picked, int row, kernels::LinearArgs args) {
+    if (!floats.channels.empty()) {
+      kernels::LinearArgs part = args;
+      part.a = picked.row(row);
+      part.a_stride = picked.stride;
+      part.weight = floats.weight.bytes;
+      part.k = floats.weight.k;
+      part.act = kernels::Act::kNone;
+      floats.weight.kernel->run(part);
+      args.bias = nullptr;
+      args.add = args.out;
+      args.add_stride = args.out_stride;
+    }
+    kernel.run(args);
   }
 
   void normalize(const NormValues& norm, const float* x, float* out, size_t stride,
@@ -96,8 +144,9 @@ class Executor {
     const int n = op.weight.n;
     const size_t w = width(op.out);
     float* out = value(op.out);
-    const Operand a =
-        prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k, own_.prepared);
+    const Operand a = prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k,
+                              from(op.channel_scale, 0), own_.prepared);
+    const Operand picked = pick(op.floats, op.in);
     const auto [first, last] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
     const int step = columns_at_a_time(op.weight);
     const int end = std::min(n, last * kernel.column_block);
@@ -106,19 +155,20 @@ class Executor {
       for (int row = 0; row < tile_.rows; row += kRowChunk) {
         const int rows = std::min(kRowChunk, tile_.rows - row);
         const size_t at = static_cast<size_t>(row) * w;
-        kernel.run({.a = a.row(row),
-                    .a_stride = a.stride,
-                    .weight = op.weight.bytes,
-                    .rows = rows,
-                    .k = op.weight.k,
-                    .column_begin = column,
-                    .column_end = std::min(end, column + step),
-                    .bias = op.bias.empty() ? nullptr : op.bias.data(),
-                    .add = op.add < 0 ? nullptr : value(op.add) + at,
-                    .add_stride = w,
-                    .act = op.act,
-                    .out = out + at,
-                    .out_stride = w});
+        multiply(kernel, op.floats, picked, row,
+                 {.a = a.row(row),
+                  .a_stride = a.stride,
+                  .weight = op.weight.bytes,
+                  .rows = rows,
+                  .k = op.weight.k,
+                  .column_begin = column,
+                  .column_end = std::min(end, column + step),
+                  .bias = op.bias.empty() ? nullptr : op.bias.data(),
+                  .add = op.add < 0 ? nullptr : value(op.add) + at,
+                  .add_stride = w,
+                  .act = op.act,
+                  .out = out + at,
+                  .out_stride = w});
         if (norm_now) normalize(*op.norm, out + at, out + at, w, rows);
       }
     }
@@ -137,32 +187,34 @@ class Executor {
   }
 
   void step(const FeedForwardOp& op) {
-    const Operand a =
-        prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k, own_.prepared);
+    const Operand a = prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k,
+                              from(op.up_scale, 0), own_.prepared);
+    const Operand picked = pick(op.up_floats, op.in);
     if (team_.count == 1) {
-      feed_forward_alone(op, a);
+      feed_forward_alone(op, a, picked);
     } else {
-      feed_forward_together(op, a);
+      feed_forward_together(op, a, picked);
     }
   }
 
   int chunk_width(const FeedForwardOp& op, size_t chunk) const { return op.down[chunk].k; }
 
   /// inner [rows, chunk] = act(x * up + bias) for the columns of one chunk.
-  void run_up(const FeedForwardOp& op, const Operand& a, size_t chunk, int row, int rows,
-              float* inner) const {
+  void run_up(const FeedForwardOp& op, const Operand& a, const Operand& picked, size_t chunk,
+              int row, int rows, float* inner) const {
     const int begin = static_cast<int>(chunk) * op.chunk;
-    op.up.kernel->run({.a = a.row(row),
-                       .a_stride = a.stride,
-                       .weight = op.up.bytes,
-                       .rows = rows,
-                       .k = op.up.k,
-                       .column_begin = begin,
-                       .column_end = begin + chunk_width(op, chunk),
-                       .bias = op.up_bias.empty() ? nullptr : op.up_bias.data(),
-                       .act = op.act,
-                       .out = inner - begin,
-                       .out_stride = static_cast<size_t>(chunk_width(op, chunk))});
+    multiply(*op.up.kernel, op.up_floats, picked, row,
+             {.a = a.row(row),
+              .a_stride = a.stride,
+              .weight = op.up.bytes,
+              .rows = rows,
+              .k = op.up.k,
+              .column_begin = begin,
+              .column_end = begin + chunk_width(op, chunk),
+              .bias = op.up_bias.empty() ? nullptr : op.up_bias.data(),
+              .act = op.act,
+              .out = inner - begin,
+              .out_stride = static_cast<size_t>(chunk_width(op, chunk))});
   }
 
   /// out += inner * down for one chunk; the first chunk starts from the bias and the residual.
@@ -187,7 +239,7 @@ class Executor {
                       .out_stride = w});
   }
 
-  void feed_forward_alone(const FeedForwardOp& op, const Operand& a) {
+  void feed_forward_alone(const FeedForwardOp& op, const Operand& a, const Operand& picked) {
     const size_t w = width(op.out);
     own_.inner.reserve(static_cast<size_t>(kRowChunk) * static_cast<size_t>(op.chunk) *
                        sizeof(float));
@@ -196,9 +248,10 @@ class Executor {
       for (int row = 0; row < tile_.rows; row += kRowChunk) {
         const int rows = std::min(kRowChunk, tile_.rows - row);
         const int inner = chunk_width(op, chunk);
-        run_up(op, a, chunk, row, rows, own_.inner.floats());
-        const Operand rounded = prepare(*op.down[chunk].kernel, own_.inner.floats(),
-                                        static_cast<size_t>(inner), rows, inner, own_.rounded);
+        run_up(op, a, picked, chunk, row, rows, own_.inner.floats());
+        const Operand rounded = prepare(
+            *op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner,
+            from(op.down_scale, chunk * static_cast<size_t>(op.chunk)), own_.rounded);
         run_down(op, rounded, chunk, row, rows, 0, op.down[chunk].n);
         if (last && op.norm) {
           float* out = value(op.out) + static_cast<size_t>(row) * w;
@@ -210,12 +263,12 @@ class Executor {
 
   /// The same sums, chunk by chunk, with the chunks of `up` and then the columns of `down` split
   /// over the team.
-  void feed_forward_together(const FeedForwardOp& op, const Operand& a) {
+  void feed_forward_together(const FeedForwardOp& op, const Operand& a, const Operand& picked) {
     const int chunks = static_cast<int>(op.down.size());
     const size_t floats = static_cast<size_t>(tile_.rows) * static_cast<size_t>(op.chunk);
     const auto [first, last] = team_.part(chunks);
     for (int c = first; c < last; ++c) {
-      run_up(op, a, static_cast<size_t>(c), 0, tile_.rows,
+      run_up(op, a, picked, static_cast<size_t>(c), 0, tile_.rows,
              shared_.inner.floats() + static_cast<size_t>(c) * floats);
     }
     team_.sync();
@@ -226,7 +279,8 @@ class Executor {
       const int inner = chunk_width(op, static_cast<size_t>(c));
       const float* x = shared_.inner.floats() + static_cast<size_t>(c) * floats;
       const Operand rounded =
-          prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner, own_.rounded);
+          prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner,
+                  from(op.down_scale, static_cast<size_t>(c * op.chunk)), own_.rounded);
       run_down(op, rounded, static_cast<size_t>(c), 0, tile_.rows, begin * kernel.column_block,
                std::min(n, end * kernel.column_block));
     }

@@ -1,5 +1,6 @@
 #include "engine/packed_linear.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -27,7 +28,10 @@ std::vector<float> float_rows(const Weight& w, int64_t k_begin, int64_t k_count)
   const std::vector<float> whole =
       w.data.type == DataType::kFloat ? std::vector<float>() : to_floats(w.data);
   const float* values = w.data.type == DataType::kFloat ? w.data.as<float>().data() : whole.data();
+  const std::vector<float> none;
+  const std::vector<float>& by_channel = w.activation ? w.activation->channel_scale : none;
   for (int64_t k = 0; k < k_count; ++k) {
+    const float factor = by_channel.empty() ? 1 : by_channel[static_cast<size_t>(k_begin + k)];
     for (int64_t n = 0; n < w.n; ++n) {
       float v = values[(k_begin + k) * stride_k + n * stride_n];
       if (w.quantized()) {
@@ -38,8 +42,14 @@ std::vector<float> float_rows(const Weight& w, int64_t k_begin, int64_t k_count)
       if (!std::isfinite(v))
         throw_bad_input("tensor '" + w.name +
                         "' has a value that is not finite; the file is damaged");
-      out[static_cast<size_t>(k * w.n + n)] = v;
+      out[static_cast<size_t>(k * w.n + n)] = v * factor;
     }
+  }
+  for (size_t j = 0; j < w.float_channels.size(); ++j) {
+    const int64_t row = w.float_channels[j] - k_begin;
+    if (row < 0 || row >= k_count) continue;
+    const auto from = static_cast<ptrdiff_t>(j) * w.n;
+    std::copy_n(w.float_rows.begin() + from, w.n, out.begin() + row * w.n);
   }
   return out;
 }
@@ -118,6 +128,17 @@ Tier choose_tier(const Weight& weight, Precision precision, const kernels::Kerne
                         ") have no bfloat16 products; use float32 or int8");
   }
   return tier;
+}
+
+bool keeps_integers(const Weight& weight, Precision precision, const kernels::KernelTable& table) {
+  return choose_tier(weight, precision, table) == Tier::kInt8 && weight.quantized() &&
+         weight.activation && fits_int8(weight);
+}
+
+std::vector<float> channel_scale(const Weight& weight, Precision precision,
+                                 const kernels::KernelTable& table) {
+  return keeps_integers(weight, precision, table) ? weight.activation->channel_scale
+                                                  : std::vector<float>();
 }
 
 std::optional<PackedLinear> pack_linear(const Weight& weight, int64_t k_begin, int64_t k_count,

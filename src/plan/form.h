@@ -97,7 +97,7 @@ struct Centered {  // in - mean of its row
   Ref in;
 };
 struct Stat {  // a function of one number a row
-  enum class Kind { kMean, kVariance, kMeanSquare, kSumSquare };
+  enum class Kind { kMean, kVariance, kMeanSquare, kSumSquare, kMin, kMax, kRange };
   Ref in;
   Kind kind = Kind::kMean;
   Samples values;
@@ -135,6 +135,7 @@ struct Pool {
 /// The pieces of a quantized product.
 struct Quantized {  // DynamicQuantizeLinear's first output
   Ref in;
+  bool by_row = false;  // instead: 255 * (in - minimum) / range, rounded, with those of its own row
 };
 struct QuantScale {  // its second, times a factor for each column (or one)
   Ref in;
@@ -146,6 +147,31 @@ struct QuantZero {  // its third
 struct IntegerProduct {
   Ref in;
   Weight weight;
+  bool by_row = false;
+};
+/// The pieces of a product whose activations are quantized row by row with standard operators; see
+/// trace_row_quantized.cc.
+struct Scaled {  // columns times constants
+  Ref in;
+  std::vector<float> factors;
+};
+struct Columns {  // some columns of in, in the order of the list
+  Ref in;
+  std::vector<int32_t> channels;
+};
+struct FromLow {  // in - its row's minimum
+  Ref in;
+};
+struct UnitRow {  // the same, divided by the row's range
+  Ref in;
+};
+struct LowTerm {  // the row's minimum times a constant for each column
+  Ref in;
+  std::vector<float> factors;
+};
+struct RangeProduct {  // the integer product with its scales, still without its LowTerm
+  Ref in;
+  Weight weight;
 };
 struct Rounded {  // through QuantizeLinear with a constant scale
   Ref in;
@@ -155,7 +181,7 @@ struct Rounded {  // through QuantizeLinear with a constant scale
 struct Expression {
   std::variant<Embedding, Product, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
                Context, Masked, RowSum, Pool, Quantized, QuantScale, QuantZero, IntegerProduct,
-               Rounded>
+               Rounded, Scaled, Columns, FromLow, UnitRow, LowTerm, RangeProduct>
       as;
   int64_t width = 0;
   int depth = 0;  // of the expressions below, bounded so that recursion is

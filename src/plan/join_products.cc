@@ -9,12 +9,14 @@ namespace {
 
 bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<ActivationQuant>& b) {
   if (a.has_value() != b.has_value()) return false;
-  return !a || (a->dynamic == b->dynamic && a->scale == b->scale && a->zero_point == b->zero_point);
+  return !a || (a->dynamic == b->dynamic && a->scale == b->scale &&
+                a->zero_point == b->zero_point && a->channel_scale == b->channel_scale);
 }
 
 bool go_together(const Product& a, const Product& b) {
   return a.in == b.in && a.weight.k == b.weight.k && a.weight.data.type == b.weight.data.type &&
          a.weight.quantized() == b.weight.quantized() &&
+         a.weight.float_channels == b.weight.float_channels &&
          same_quant(a.weight.activation, b.weight.activation);
 }
 
@@ -82,6 +84,13 @@ std::optional<LinearStep> joined(const std::vector<const Product*>& products) {
     if (!biased) break;
     append(each->bias, out.bias);
     if (each->bias.empty()) out.bias.resize(out.bias.size() + static_cast<size_t>(each->weight.n));
+  }
+  out.weight.float_channels = first.float_channels;
+  for (size_t j = 0; j < first.float_channels.size(); ++j) {
+    for (const Product* each : products) {
+      const auto row = each->weight.float_rows.begin() + static_cast<ptrdiff_t>(j) * each->weight.n;
+      out.weight.float_rows.insert(out.weight.float_rows.end(), row, row + each->weight.n);
+    }
   }
   out.weight.k = first.k;
   out.weight.transposed = transposed;

@@ -29,7 +29,7 @@ struct ActivationQuant {
   float scale = 0;      // static: real = scale * (q - zero_point), q in 0..255
   int32_t zero_point = 0;
   /// By input channel: what an activation is multiplied by before it becomes an integer (the
-  /// weight's rows are divided by it already); 0 for the weight's float_channels. Empty: 1 for all.
+  /// weight's rows are divided by it already); 0 for float_channels. Empty: 1 for all.
   std::vector<float> channel_scale;
 };
 
@@ -45,10 +45,9 @@ struct Weight {
   std::vector<int32_t> zero_points;  // quantized: n values
   std::optional<ActivationQuant> activation;  // set when the file's product is an integer one
   /// Outlier channels of an integer product, whose activations stay float:
-  /// y[n] += sum_j x[float_channels[j]] * float_rows(j, n), with rows [count, n] of kFloat or
-  /// kFloat16.
+  /// y[n] += sum_j x[float_channels[j]] * float_rows[j * n_count + n].
   std::vector<int32_t> float_channels;
-  Tensor float_rows;
+  std::vector<float> float_rows;
   std::string name;  // of the initializer, for messages
 
   bool quantized() const { return !scales.empty(); }

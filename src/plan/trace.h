@@ -137,6 +137,22 @@ EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& i
 constexpr size_t kNone = static_cast<size_t>(-1);
 Constant quantized_constant(const Call& call, size_t integers, size_t scale, size_t zero_point,
                             int64_t axis);
+/// The minimum or maximum of each row (trace_row_quantized.cc).
+Form row_bound(const Call& call, const Viewed& in, bool keep_axis);
+/// True for the pieces of a row-wise quantization, which mean nothing on their own.
+bool is_row_quantized(const Ref& of);
+/// What operator `op` makes of two such pieces; nullopt when they are none.
+std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Viewed& b,
+                                     const std::string& op);
+/// `in` times a constant for each column where that is part of a row-wise quantization.
+std::optional<Form> row_scaled(const Call& call, const Viewed& in,
+                               const std::vector<float>& factors);
+/// Gather of several columns of each row.
+Form pick_columns(const Call& call, const Viewed& in, const std::vector<int64_t>& channels);
+/// QuantizeLinear of rows that lie between 0 and 1.
+std::optional<Form> quantize_unit_rows(const Call& call, const Viewed& in);
+/// Rows of an integer table times their scales, gathered by the same ids.
+std::optional<Form> scaled_embedding(const Call& call, const Viewed& a, const Viewed& b);
 /// in * stat: the last step of a normalization written out.
 Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& factor);
 /// A product or quotient with numbers that depend on the mask: pooling.

@@ -36,7 +36,7 @@ bool is_matrix(const Ref& of) {
   return of->get<Scores>() == nullptr && of->get<Softmax>() == nullptr &&
          of->get<NanTest>() == nullptr && of->get<Quantized>() == nullptr &&
          of->get<QuantScale>() == nullptr && of->get<QuantZero>() == nullptr &&
-         of->get<IntegerProduct>() == nullptr;
+         of->get<IntegerProduct>() == nullptr && !is_row_quantized(of);
 }
 
 Form with_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& values) {
@@ -132,6 +132,9 @@ Form with_constants(const Call& call, const Viewed& in, size_t i, Real f) {
     for (float& factor : out.factors) factor *= scale->factors[0];
     return Viewed{make(call, out, in.of->width, {out.in}), {}};
   }
+  if (f == multiply && known.at[0].dims.size() == 1) {
+    if (auto out = row_scaled(call, in, *values)) return *out;
+  }
   const auto columns = by_column(*values, known.at[0].dims, in);
   if (!columns) call.refuse("has a constant that doesn't vary by column alone");
   if (f == add) return add_vector(call, in, *columns);
@@ -185,6 +188,10 @@ std::optional<Form> gated(const Call& call, const Viewed& a, const Viewed& b) {
 Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
   a = without_rounding(a);
   b = without_rounding(b);
+  if (f == multiply) {
+    if (auto out = scaled_embedding(call, a, b)) return *out;
+  }
+  if (auto out = row_quantization(call, a, b, call.node().op_type)) return *out;
   if (auto out = pointwise(call, a, b, f)) return *out;
   if (f == add) return residual(call, a, b);
   const auto* stat = b.of->get<Stat>();

@@ -175,6 +175,9 @@ Forms gather(const Call& call) {
   const size_t axis = call.axis(call.node().int_attribute("axis", 0), in.view.axes.size());
   const auto indices = call.ints(1);
   const Constant* constant = call.constant(1);
+  if (indices && indices->size() > 1 && axis + 1 == in.view.axes.size()) {
+    return {pick_columns(call, in, *indices)};
+  }
   if (!indices || indices->size() != 1) call.refuse("picks more than one constant place");
   const bool keeps_axis =
       constant != nullptr ? !constant->tensor.dims.empty() : !call.known(1)->at[0].dims.empty();

@@ -103,6 +103,20 @@ Forms fused_matmul(const Call& call) {
   return {product(call, *a, weight, {})};
 }
 
+/// A norm whose columns are scaled for a product that isn't quantized row by row: a norm of its
+/// own.
+Viewed with_scaled_norm(const Call& call, const Viewed& value) {
+  const auto* scaled = value.of->get<Scaled>();
+  const auto* norm = scaled == nullptr ? nullptr : scaled->in->get<Norm>();
+  if (norm == nullptr) return value;
+  Norm out = *norm;
+  for (size_t i = 0; i < scaled->factors.size(); ++i) {
+    out.gamma[i] *= scaled->factors[i];
+    out.beta[i] *= scaled->factors[i];
+  }
+  return {make(call, out, value.of->width, {out.in}), value.view};
+}
+
 }  // namespace
 
 Form product(const Call& call, const Viewed& given, const Constant& weight,
@@ -113,7 +127,7 @@ Form product(const Call& call, const Viewed& given, const Constant& weight,
       rounded != nullptr && out.weight.quantized()) {
     out.weight.activation = rounded->quant;
   }
-  const Viewed in = without_rounding(given);
+  const Viewed in = with_scaled_norm(call, without_rounding(given));
   if (!is_row_major(in.view, in.of->width)) call.refuse("multiplies a part of each row");
   if (in.of->width != out.weight.k) call.refuse("has a weight that doesn't fit its input");
   if (!bias.empty() && static_cast<int64_t>(bias.size()) != out.weight.n) {

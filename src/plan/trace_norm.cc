@@ -75,6 +75,7 @@ Forms reduce(const Call& call) {
   const bool keep = call.node().int_attribute("keepdims", 1) != 0;
   if (op == "ReduceMean" || op == "ReduceSum")
     return {row_stat(call, in, op == "ReduceMean", keep)};
+  if (op == "ReduceMax" || op == "ReduceMin") return {row_bound(call, in, keep)};
   if (op != "ReduceL2" && op != "ReduceSumSquare") call.refuse("reduces the columns of a row");
   const Form squared = apply_map(call, in, square(as_map(in.of).values));
   Form out = row_stat(call, std::get<Viewed>(squared), false, keep);
@@ -163,6 +164,7 @@ Handler find_norm(const Node& node) {
       {"ReduceL2", reduce},
       {"ReduceMax", reduce},
       {"ReduceMean", reduce},
+      {"ReduceMin", reduce},
       {"ReduceSum", reduce},
       {"ReduceSumSquare", reduce},
       {"SimplifiedLayerNormalization", layer_normalization}};

@@ -29,12 +29,17 @@ Forms matmul_integer(const Call& call) {
   const Viewed& in = call.need_viewed(0);
   const auto* quantized = in.of->get<Quantized>();
   if (quantized == nullptr) call.refuse("multiplies integers that no DynamicQuantizeLinear made");
-  check_zero(call, *quantized, 2);
+  if (!quantized->by_row) {
+    check_zero(call, *quantized, 2);
+  } else if (call.has(2)) {
+    call.refuse("has a zero point where its input has none");
+  }
   const Constant weight = quantized_constant(call, 1, kNone, 3, 1);
   const Form made = product(call, {quantized->in, in.view}, weight, {});
   const Viewed& value = std::get<Viewed>(made);
   const auto* with_scales = value.of->get<Product>();
-  IntegerProduct out{with_scales->in, with_scales->weight};
+  IntegerProduct out{quantized->by_row ? quantized->in : with_scales->in, with_scales->weight,
+                     quantized->by_row};
   return {Viewed{make(call, out, value.of->width, {out.in}), value.view}};
 }
 
@@ -91,6 +96,7 @@ Forms quantize(const Call& call) {
   }
   const Viewed* given = call.viewed(0);
   if (given == nullptr) return {};
+  if (auto rows = quantize_unit_rows(call, *given)) return {*rows};
   const Viewed in = without_rounding(*given);
   const auto scale = call.scalar(1);
   if (!scale || !(*scale > 0)) call.refuse("has no constant positive scale");

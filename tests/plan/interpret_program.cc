@@ -104,6 +104,10 @@ class Interpreter {
     Matrix rows;
     for (std::vector<double> in : value(step.in)) {
       if (static_cast<int64_t>(in.size()) != w.k) throw std::logic_error("width");
+      const std::vector<double> unscaled = in;
+      if (w.activation && !w.activation->channel_scale.empty()) {
+        for (size_t c = 0; c < in.size(); ++c) in[c] *= w.activation->channel_scale.at(c);
+      }
       if (integers_ && w.activation) in = rounded(in, *w.activation);
       std::vector<double> row;
       for (int64_t n = 0; n < w.n; ++n) {
@@ -114,6 +118,10 @@ class Interpreter {
             x = w.scales.at(static_cast<size_t>(n)) *
                 (x - w.zero_points.at(static_cast<size_t>(n)));
           sum += in[static_cast<size_t>(k)] * x;
+        }
+        for (size_t j = 0; j < w.float_channels.size(); ++j) {
+          sum += unscaled.at(static_cast<size_t>(w.float_channels[j])) *
+                 w.float_rows.at(j * static_cast<size_t>(w.n) + static_cast<size_t>(n));
         }
         if (!step.bias.empty()) sum += step.bias.at(static_cast<size_t>(n));
         row.push_back(activate(sum, step.activation));

@@ -1,0 +1,35 @@
+// Takes: a float matrix, and what is known of its inputs. Gives: int8 with a scale per column.
+// Never: sees a graph.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/threads.h"
+
+namespace embedforge::quantization {
+
+/// w(k, n) ~ scales[n] * q[k * n_count + n], symmetric, |q| <= 127.
+struct RoundedMatrix {
+  int64_t k = 0, n = 0;
+  std::vector<int8_t> q;
+  std::vector<float> scales;
+
+  float value(int64_t row, int64_t column) const {
+    return scales[static_cast<size_t>(column)] *
+           static_cast<float>(q[static_cast<size_t>(row * n + column)]);
+  }
+};
+
+/// Each weight to the nearest step; a column's largest weight is 127 steps. `w`: [k, n].
+RoundedMatrix round_to_nearest(std::span<const float> w, int64_t k, int64_t n);
+
+/// GPTQ (Frantar et al. 2023, https://arxiv.org/abs/2210.17323): channels are rounded one after
+/// another, those with the largest inputs first, and each one's error is made up for by the weights
+/// that are still to be rounded, so that |X (w - w')| is least. `moments`: X^T X, [k, k], of the
+/// inputs X. Errors: kBadInput for moments that are not finite.
+RoundedMatrix round_by_inputs(std::span<const float> w, int64_t k, int64_t n,
+                              std::span<const float> moments, ThreadPool& threads);
+
+}  // namespace embedforge::quantization
