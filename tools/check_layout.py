@@ -24,9 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "convert": {"graph", "config", "hub"},
 <<<<<<< HEAD
     "passes": {"graph", "hub"},
-    "quantize": {"graph"},
 =======
-    "passes": {"graph"},
     "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
 >>>>>>> ce563a9 (embedforge quantize: dynamic int8 with GPTQ rounding, outlier channels in float and int8 embedding tables; per-token scales in standard operators)
     "plan": {"graph", "kernels"},

@@ -9,7 +9,15 @@ from embedforge.errors import (
     RemoteError,
     UsageError,
 )
-from embedforge.model import ConvertResult, OptimizeResult, PassReport, convert, optimize
+from embedforge.model import (
+    ConvertResult,
+    OptimizeResult,
+    PassReport,
+    QuantizeResult,
+    convert,
+    optimize,
+    quantize,
+)
 
 __all__ = [
     "BadInputError",
@@ -19,10 +27,12 @@ __all__ = [
     "NotSupportedError",
     "OptimizeResult",
     "PassReport",
+    "QuantizeResult",
     "RemoteError",
     "UsageError",
     "__version__",
     "convert",
     "optimize",
+    "quantize",
     "similarity",
 ]

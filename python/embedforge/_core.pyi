@@ -56,5 +56,13 @@ def convert(
 def optimize(
     model: str, out: str, level: str, disabled: Sequence[str], input: str
 ) -> tuple[str, str, int, int, float, list[tuple[str, int]], list[tuple[str, float, int, int]]]: ...
+def quantize(
+    model: str,
+    output: str,
+    calibration: Sequence[str],
+    samples: int,
+    excluded: Sequence[str],
+    threads: int,
+) -> tuple[str, int, int, int, list[float]]: ...
 def prompts(model: str) -> dict[str, str]: ...
 def tokenizer_folder(model: str) -> str: ...

@@ -91,3 +91,42 @@ def optimize(
         {Path(name): size for name, size in files},
         [PassReport(*report) for report in passes],
     )
+
+
+@dataclass(frozen=True)
+class QuantizeResult:
+    """What quantize() wrote."""
+
+    model: Path
+    original_bytes: int
+    bytes: int
+    calibration_texts: int  # that were used for rounding
+    cosines: tuple[float, ...]  # to the float model, of the other texts, ascending
+
+
+def quantize(
+    model: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    calibration: Sequence[str] = (),
+    samples: int = 100,
+    exclude: Sequence[str] = (),
+    threads: int | None = None,
+) -> QuantizeResult:
+    """Quantize a model folder's onnx/model.onnx, or an .onnx file, to int8 with dynamic activations.
+
+    `output` is the file to write, by default onnx/model_qint8_dynamic.onnx in the folder.
+    `calibration` holds texts like those that the model will see, of which at most `samples` are used
+    for rounding; the others measure the result. `exclude` names MatMul nodes that stay float.
+    """
+    if isinstance(calibration, str):
+        raise TypeError("calibration must be a list of texts, not one text")
+    path, original, written, used, cosines = _core.quantize(
+        os.fspath(model),
+        "" if output is None else os.fspath(output),
+        list(calibration),
+        samples,
+        list(exclude),
+        threads or 0,
+    )
+    return QuantizeResult(Path(path), original, written, used, tuple(cosines))
