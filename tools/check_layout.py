@@ -22,11 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "hub": set(),
     "convert": {"graph", "config", "hub"},
-<<<<<<< HEAD
     "passes": {"graph", "hub"},
-=======
     "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
->>>>>>> ce563a9 (embedforge quantize: dynamic int8 with GPTQ rounding, outlier channels in float and int8 embedding tables; per-token scales in standard operators)
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},
     "backends": {"engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
