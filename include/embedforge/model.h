@@ -87,7 +87,7 @@ struct QuantizeOptions {
   /// Texts like those that the model will see. With them the weights are rounded by what they are
   /// multiplied with, and a few channels with outliers stay float.
   std::vector<std::string> calibration;
-  size_t samples = 100;               // texts that are used for it at most; others are for the report
+  size_t samples = 100;  // texts that are used for it at most; others are for the report
   std::vector<std::string> excluded;  // names of MatMul nodes that stay float
   int threads = 0;                    // 0: all that this process may use
   /// Called with the number of finished products, and of all.
@@ -111,12 +111,12 @@ struct QuantizeResult {
   std::vector<double> cosines;
 };
 
-/// Quantizes a model folder's onnx/model.onnx (or `model`, an .onnx file) to 8-bit integers: weights
-/// with a scale per output channel, activations with a scale and offset per token computed as the
-/// model runs ("dynamic"), embedding tables with a scale per row. The file has standard operators
-/// only. Errors: kBadInput (quantized already, not finite, fewer than 10 calibration texts, output
-/// that can't be written), kNotSupported (a graph that the native engine can't run, with
-/// calibration), kUsage (an excluded node that isn't there).
+/// Quantizes a model folder's onnx/model.onnx (or `model`, an .onnx file) to 8-bit integers:
+/// weights with a scale per output channel, activations with a scale and offset per token computed
+/// as the model runs ("dynamic"), embedding tables with a scale per row. The file has standard
+/// operators only. Errors: kBadInput (quantized already, not finite, fewer than 10 calibration
+/// texts, output that can't be written), kNotSupported (a graph that the native engine can't run,
+/// with calibration), kUsage (an excluded node that isn't there).
 QuantizeResult quantize(const std::string& model, const QuantizeOptions& options = {});
 
 }  // namespace embedforge
