@@ -112,7 +112,7 @@ Viewed with_scaled_norm(const Call& call, const Viewed& value) {
   Norm out = *norm;
   for (size_t i = 0; i < scaled->factors.size(); ++i) {
     out.gamma[i] *= scaled->factors[i];
-    out.beta[i] *= scaled->factors[i];
+    if (!out.beta.empty()) out.beta[i] *= scaled->factors[i];
   }
   return {make(call, out, value.of->width, {out.in}), value.view};
 }

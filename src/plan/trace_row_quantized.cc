@@ -7,8 +7,8 @@
 //
 // where x may be an activation times a constant for each channel. Channels whose constant is 0 may
 // be kept float beside it: y + MatMul(Gather(activation, channels), rows).
+#include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "graph/tensor.h"
 #include "plan/trace.h"
@@ -98,6 +98,17 @@ std::optional<Form> with_float_channels(const Call& call, const Viewed& at, cons
   return Viewed{make(call, std::move(out), at.of->width, {product.in}), at.view};
 }
 
+/// True when the norm has a beta, so that a gamma can't follow.
+bool is_complete(const Norm& norm) {
+  return std::any_of(norm.beta.begin(), norm.beta.end(), [](float b) { return b != 0; });
+}
+
+/// True for 0s and 1s: channels that are left out.
+bool is_mask(const std::vector<float>& factors) {
+  return std::all_of(factors.begin(), factors.end(), [](float f) { return f == 0 || f == 1; }) &&
+         std::find(factors.begin(), factors.end(), 0.0F) != factors.end();
+}
+
 bool one_source(const EmbedStep::Table& a, const EmbedStep::Table& b) {
   return a.source == b.source && a.offset == b.offset && a.rows.dims[0] == b.rows.dims[0];
 }
@@ -175,11 +186,12 @@ std::optional<Form> row_scaled(const Call& call, const Viewed& in,
     out.view.axes.back() = column_axis(width);
     return out;
   }
-  // Of a value that has no columns to scale in advance (a norm's gamma, while its beta is still to
+  // Of a value that has no columns to scale in advance (as a norm has while its gamma is still to
   // come): part of a quantization, or refused later.
   const auto* norm = in.of->get<Norm>();
-  const bool plain = (norm == nullptr || !norm->beta.empty()) && in.of->get<Stat>() == nullptr &&
-                     in.of->get<QuantScale>() == nullptr && in.of->get<Scores>() == nullptr;
+  const bool plain = (norm == nullptr || is_complete(*norm) || is_mask(factors)) &&
+                     in.of->get<Stat>() == nullptr && in.of->get<QuantScale>() == nullptr &&
+                     in.of->get<Scores>() == nullptr;
   if (!plain || static_cast<int64_t>(factors.size()) != in.of->width ||
       !is_row_major(in.view, in.of->width)) {
     return std::nullopt;
