@@ -92,14 +92,19 @@ class Compiler {
     return *std::move(packed);
   }
 
-  FloatChannels pack_floats(const Weight& weight) {
+  FloatChannels pack_floats(const Weight& weight) const {
     if (weight.float_channels.empty() || !keeps_integers(weight, precision_, table_)) return {};
-    Weight rows;
-    rows.k = static_cast<int64_t>(weight.float_channels.size());
-    rows.n = weight.n;
-    rows.data = Tensor::from_floats({rows.k, rows.n}, weight.float_rows);
-    rows.name = weight.name;
-    return {weight.float_channels, pack(rows, 0, rows.k, Tier::kFloat32)};
+    FloatChannels out;
+    const auto up = [](size_t count, size_t step) { return (count + step - 1) / step * step; };
+    const auto n = static_cast<size_t>(weight.n);
+    out.channels = weight.float_channels;
+    out.padded = static_cast<int>(up(out.channels.size(), kernels::kFloatGroup));
+    out.stride = up(n, kernels::kFloatColumns);
+    out.weight.resize(static_cast<size_t>(out.padded) * out.stride);
+    for (size_t i = 0; i < weight.float_rows.size(); ++i) {
+      out.weight[i / n * out.stride + i % n] = weight.float_rows[i];
+    }
+    return out;
   }
 
   struct LinearTail {

@@ -27,7 +27,9 @@ struct EmbedOp {
 /// Input channels of an 8-bit layer that are multiplied as floats beside it; often none.
 struct FloatChannels {
   std::vector<int32_t> channels;
-  PackedLinear weight;  // [channels, n]
+  int padded = 0;             // channels in whole groups, as the kernels take them
+  size_t stride = 0;          // floats of a row of weight
+  std::vector<float> weight;  // [padded, stride]
 };
 
 /// out = norm(act(in * weight + bias) + add)

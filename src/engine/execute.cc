@@ -74,35 +74,29 @@ class Executor {
     return {space.data(), block, kernel.row_block};
   }
 
-  /// The float channels of all rows, prepared.
-  Operand pick(const FloatChannels& floats, ValueId in) const {
-    const size_t count = floats.channels.size();
-    if (count == 0) return {nullptr, 0, 1};
+  /// The float channels of all rows into own_.picked.
+  void pick(const FloatChannels& floats, ValueId in) const {
+    if (floats.padded == 0) return;
+    const auto count = static_cast<size_t>(floats.padded);
     const auto rows = static_cast<size_t>(tile_.rows);
     own_.picked.reserve(rows * count * sizeof(float));
     for (size_t r = 0; r < rows; ++r) {
       const float* x = value(in) + r * width(in);
-      for (size_t j = 0; j < count; ++j)
-        own_.picked.floats()[r * count + j] = x[floats.channels[j]];
+      float* out = own_.picked.floats() + r * count;
+      size_t j = 0;
+      for (const int32_t channel : floats.channels) out[j++] = x[channel];
+      for (; j < count; ++j) out[j] = 0;
     }
-    return prepare(*floats.weight.kernel, own_.picked.floats(), count, tile_.rows,
-                   static_cast<int>(count), nullptr, own_.picked_prepared);
   }
 
   /// The product from row `row` of the tile on, with what its float channels add.
-  static void multiply(const kernels::LinearKernel& kernel, const FloatChannels& floats,
-                       const Operand& picked, int row, kernels::LinearArgs args) {
-    if (!floats.channels.empty()) {
-      kernels::LinearArgs part = args;
-      part.a = picked.row(row);
-      part.a_stride = picked.stride;
-      part.weight = floats.weight.bytes;
-      part.k = floats.weight.k;
-      part.act = kernels::Act::kNone;
-      floats.weight.kernel->run(part);
-      args.bias = nullptr;
-      args.add = args.out;
-      args.add_stride = args.out_stride;
+  void multiply(const kernels::LinearKernel& kernel, const FloatChannels& floats, int row,
+                kernels::LinearArgs args) const {
+    if (floats.padded != 0) {
+      args.floats = own_.picked.floats() + static_cast<ptrdiff_t>(row) * floats.padded;
+      args.float_weight = floats.weight.data();
+      args.float_channels = floats.padded;
+      args.float_stride = floats.stride;
     }
     kernel.run(args);
   }
@@ -146,7 +140,7 @@ class Executor {
     float* out = value(op.out);
     const Operand a = prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k,
                               from(op.channel_scale, 0), own_.prepared);
-    const Operand picked = pick(op.floats, op.in);
+    pick(op.floats, op.in);
     const auto [first, last] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
     const int step = columns_at_a_time(op.weight);
     const int end = std::min(n, last * kernel.column_block);
@@ -155,7 +149,7 @@ class Executor {
       for (int row = 0; row < tile_.rows; row += kRowChunk) {
         const int rows = std::min(kRowChunk, tile_.rows - row);
         const size_t at = static_cast<size_t>(row) * w;
-        multiply(kernel, op.floats, picked, row,
+        multiply(kernel, op.floats, row,
                  {.a = a.row(row),
                   .a_stride = a.stride,
                   .weight = op.weight.bytes,
@@ -189,21 +183,21 @@ class Executor {
   void step(const FeedForwardOp& op) {
     const Operand a = prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k,
                               from(op.up_scale, 0), own_.prepared);
-    const Operand picked = pick(op.up_floats, op.in);
+    pick(op.up_floats, op.in);
     if (team_.count == 1) {
-      feed_forward_alone(op, a, picked);
+      feed_forward_alone(op, a);
     } else {
-      feed_forward_together(op, a, picked);
+      feed_forward_together(op, a);
     }
   }
 
   int chunk_width(const FeedForwardOp& op, size_t chunk) const { return op.down[chunk].k; }
 
   /// inner [rows, chunk] = act(x * up + bias) for the columns of one chunk.
-  void run_up(const FeedForwardOp& op, const Operand& a, const Operand& picked, size_t chunk,
-              int row, int rows, float* inner) const {
+  void run_up(const FeedForwardOp& op, const Operand& a, size_t chunk, int row, int rows,
+              float* inner) const {
     const int begin = static_cast<int>(chunk) * op.chunk;
-    multiply(*op.up.kernel, op.up_floats, picked, row,
+    multiply(*op.up.kernel, op.up_floats, row,
              {.a = a.row(row),
               .a_stride = a.stride,
               .weight = op.up.bytes,
@@ -239,7 +233,7 @@ class Executor {
                       .out_stride = w});
   }
 
-  void feed_forward_alone(const FeedForwardOp& op, const Operand& a, const Operand& picked) {
+  void feed_forward_alone(const FeedForwardOp& op, const Operand& a) {
     const size_t w = width(op.out);
     own_.inner.reserve(static_cast<size_t>(kRowChunk) * static_cast<size_t>(op.chunk) *
                        sizeof(float));
@@ -248,7 +242,7 @@ class Executor {
       for (int row = 0; row < tile_.rows; row += kRowChunk) {
         const int rows = std::min(kRowChunk, tile_.rows - row);
         const int inner = chunk_width(op, chunk);
-        run_up(op, a, picked, chunk, row, rows, own_.inner.floats());
+        run_up(op, a, chunk, row, rows, own_.inner.floats());
         const Operand rounded = prepare(
             *op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner,
             from(op.down_scale, chunk * static_cast<size_t>(op.chunk)), own_.rounded);
@@ -263,12 +257,12 @@ class Executor {
 
   /// The same sums, chunk by chunk, with the chunks of `up` and then the columns of `down` split
   /// over the team.
-  void feed_forward_together(const FeedForwardOp& op, const Operand& a, const Operand& picked) {
+  void feed_forward_together(const FeedForwardOp& op, const Operand& a) {
     const int chunks = static_cast<int>(op.down.size());
     const size_t floats = static_cast<size_t>(tile_.rows) * static_cast<size_t>(op.chunk);
     const auto [first, last] = team_.part(chunks);
     for (int c = first; c < last; ++c) {
-      run_up(op, a, picked, static_cast<size_t>(c), 0, tile_.rows,
+      run_up(op, a, static_cast<size_t>(c), 0, tile_.rows,
              shared_.inner.floats() + static_cast<size_t>(c) * floats);
     }
     team_.sync();

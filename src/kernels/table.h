@@ -36,10 +36,19 @@ struct LinearArgs {
   const float* bias = nullptr;           // by column, or null
   const float* add = nullptr;            // [rows, n], or null; may be `out`
   size_t add_stride = 0;
+  /// 8-bit layers only: channels that are multiplied as floats beside the integers, by groups of
+  /// eight (zeros fill the last): out += sum_j floats[r, j] * float_weight[j, n] before act.
+  const float* floats = nullptr;        // [rows, float_channels], or null
+  const float* float_weight = nullptr;  // [float_channels, float_stride]
+  int float_channels = 0;               // a multiple of kFloatGroup
+  size_t float_stride = 0;              // n rounded up to kFloatColumns
   Act act = Act::kNone;
   float* out = nullptr;
   size_t out_stride = 0;
 };
+
+constexpr int kFloatGroup = 8;
+constexpr int kFloatColumns = 64;  // columns past n are readable zeros
 
 /// One way to compute a linear layer. A prepared activation is a sequence of row blocks of
 /// block_bytes(k) each.

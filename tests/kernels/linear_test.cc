@@ -45,7 +45,7 @@ struct Problem {
 
 /// The layer's result, computed column range by column range.
 std::vector<float> run(const LinearKernel& kernel, const Problem& p, const WeightView& w, Act act,
-                       bool add, bool in_two) {
+                       bool add, bool in_two, int float_channels = 0) {
   const auto [rows, k, n] = p.shape;
   Buffer weight(kernel.weight_bytes(k, n));
   kernel.pack(w, weight.data());
@@ -63,6 +63,21 @@ std::vector<float> run(const LinearKernel& kernel, const Problem& p, const Weigh
   if (add) {
     args.add = p.add.data();
     args.add_stride = static_cast<size_t>(n);
+  }
+  const size_t stride =
+      static_cast<size_t>((n + kFloatColumns - 1) / kFloatColumns) * kFloatColumns;
+  const auto channels = static_cast<size_t>(float_channels);
+  std::vector<float> floats(static_cast<size_t>(rows) * channels);
+  std::vector<float> float_weight(channels * stride);
+  if (float_channels > 0) {
+    for (size_t i = 0; i < floats.size(); ++i) floats[i] = static_cast<float>(i % 13) - 6;
+    for (size_t i = 0; i < float_weight.size(); ++i) {
+      if (i % stride < static_cast<size_t>(n)) float_weight[i] = static_cast<float>(i % 7) * 0.1F;
+    }
+    args.floats = floats.data();
+    args.float_weight = float_weight.data();
+    args.float_channels = float_channels;
+    args.float_stride = stride;
   }
   std::vector<float> out(static_cast<size_t>(rows) * static_cast<size_t>(n), -777.0F);
   args.out = out.data();
@@ -111,6 +126,20 @@ TEST_P(LinearTest, Float32) {
 
 TEST_P(LinearTest, Float32FromQuantizedWeights) {
   expect_like_reference(table_->f32, table("reference").f32, true, 1e-5);
+}
+
+TEST_P(LinearTest, Int8WithFloatChannels) {
+  for (const int channels : {kFloatGroup, 2 * kFloatGroup}) {
+    for (const Shape& shape : kShapes) {
+      const Problem p(shape, false);
+      const auto expected =
+          run(table("reference").i8, p, p.bytes, Act::kNone, true, false, channels);
+      const auto without = run(table("reference").i8, p, p.bytes, Act::kNone, true, false);
+      const auto got = run(table_->i8, p, p.bytes, Act::kNone, true, true, channels);
+      EXPECT_LT(difference(got, expected), 1e-5) << shape.rows << "x" << shape.k << "x" << shape.n;
+      EXPECT_GT(difference(without, expected), 1e-3);
+    }
+  }
 }
 
 TEST_P(LinearTest, Bfloat16) {

@@ -6,6 +6,7 @@
 // tile loads.
 #include "kernels/amx/pipeline.h"
 #include "kernels/amx/units.h"
+#include "kernels/simd/float_channels.h"
 #include "kernels/simd/pack_i8.h"
 #include "kernels/simd/rows.h"
 
@@ -111,7 +112,7 @@ struct Product {
 };
 
 /// value = row scale * (column scale * sum) + (row offset * column sum + bias)
-template <Act kAct>
+template <Act kAct, bool kFloats>
 void run_as(const LinearArgs& args) {
   const Product product{args.a_stride};
   run_pipelined(args, static_cast<int>(depth_steps(args.k)), panel_bytes(args.k), product,
@@ -139,12 +140,19 @@ void run_as(const LinearArgs& args) {
                                         Simd::fma(sum_low, offset, bias_low));
                         high = Simd::fma(Simd::mul(Simd::load_ints(from + 16), scale_high), scale,
                                          Simd::fma(sum_high, offset, bias_high));
+                        if constexpr (kFloats) {
+                          low = add_float_channels(args, b.row + r, b.column, low);
+                          high = add_float_channels(args, b.row + r, b.column + 16, high);
+                        }
                       });
                 });
 }
 
 void run(const LinearArgs& args) noexcept {
-  with_act(args.act, [&](auto act) { run_as<decltype(act)::value>(args); });
+  with_act(args.act, [&](auto act) {
+    constexpr Act kAct = decltype(act)::value;
+    args.floats == nullptr ? run_as<kAct, false>(args) : run_as<kAct, true>(args);
+  });
 }
 
 }  // namespace

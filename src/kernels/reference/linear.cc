@@ -134,7 +134,12 @@ void i8_run(const LinearArgs& args) noexcept {
     for (int n = args.column_begin; n < args.column_end; ++n) {
       int32_t sum = 0;
       for (int k = 0; k < args.k; ++k) sum += q[k] * w[static_cast<size_t>(k) * width + n];
-      finish(args, r, n, a[0] * (scales[n] * static_cast<float>(sum)) + a[1] * sums[n]);
+      float value = a[0] * (scales[n] * static_cast<float>(sum)) + a[1] * sums[n];
+      for (int j = 0; j < args.float_channels; ++j) {
+        value += args.floats[static_cast<size_t>(r) * args.float_channels + j] *
+                 args.float_weight[j * args.float_stride + n];
+      }
+      finish(args, r, n, value);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/simd/finish.h"
+#include "kernels/simd/float_channels.h"
 #include "kernels/simd/rows.h"
 
 namespace embedforge::kernels {
@@ -16,13 +17,20 @@ namespace {
 template <int kColumns>
 inline void finish_i8(const LinearArgs& args, const Block& b, const std::byte* a,
                       const int32_t* sums, const float* scales) {
-  finish<true>(args, b, [&](int r, int c) {
+  const auto value = [&](int r, int c) {
     RowScale s;
     std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
     const F scaled = Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
     return Simd::fma(Simd::load(scales + kColumns + c), Simd::set1(s.offset),
                      Simd::mul(scaled, Simd::set1(s.scale)));
-  });
+  };
+  if (args.floats == nullptr) {
+    finish<true>(args, b, value);
+  } else {
+    finish<true>(args, b, [&](int r, int c) {
+      return add_float_channels(args, b.row + r, b.column + c, value(r, c));
+    });
+  }
 }
 
 }  // namespace
