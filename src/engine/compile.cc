@@ -92,18 +92,23 @@ class Compiler {
     return *std::move(packed);
   }
 
-  FloatChannels pack_floats(const Weight& weight) const {
-    if (weight.float_channels.empty() || !keeps_integers(weight, precision_, table_)) return {};
+  /// Those of input channels [k_begin, k_begin + k_count), counted from k_begin.
+  FloatChannels pack_floats(const Weight& weight, int64_t k_begin, int64_t k_count) const {
     FloatChannels out;
+    if (!keeps_integers(weight, precision_, table_)) return out;
     const auto up = [](size_t count, size_t step) { return (count + step - 1) / step * step; };
     const auto n = static_cast<size_t>(weight.n);
-    out.channels = weight.float_channels;
-    out.padded = static_cast<int>(up(out.channels.size(), kernels::kFloatGroup));
     out.stride = up(n, kernels::kFloatColumns);
-    out.weight.resize(static_cast<size_t>(out.padded) * out.stride);
-    for (size_t i = 0; i < weight.float_rows.size(); ++i) {
-      out.weight[i / n * out.stride + i % n] = weight.float_rows[i];
+    for (size_t j = 0; j < weight.float_channels.size(); ++j) {
+      const int64_t channel = weight.float_channels[j] - k_begin;
+      if (channel < 0 || channel >= k_count) continue;
+      out.channels.push_back(static_cast<int32_t>(channel));
+      const auto row = weight.float_rows.begin() + static_cast<ptrdiff_t>(j * n);
+      out.weight.insert(out.weight.end(), row, row + weight.n);
+      out.weight.resize(out.channels.size() * out.stride);
     }
+    out.padded = static_cast<int>(up(out.channels.size(), kernels::kFloatGroup));
+    out.weight.resize(static_cast<size_t>(out.padded) * out.stride);
     return out;
   }
 
@@ -124,7 +129,6 @@ class Compiler {
     const auto* down = peek<LinearStep>();
     if (step.activation != Activation::kNone && down != nullptr && down->in == step.out &&
         only_use(step.out) && down->activation == Activation::kNone &&
-        down->weight.float_channels.empty() &&
         choose_tier(step.weight, precision_, table_) ==
             choose_tier(down->weight, precision_, table_)) {
       take_feed_forward(step, *down);
@@ -133,7 +137,7 @@ class Compiler {
     LinearOp op;
     op.in = step.in;
     op.weight = pack(step.weight, 0, step.weight.k, choose_tier(step.weight, precision_, table_));
-    op.floats = pack_floats(step.weight);
+    op.floats = pack_floats(step.weight, 0, step.weight.k);
     op.channel_scale = channel_scale(step.weight, precision_, table_);
     op.bias = step.bias;
     op.act = act_of(step.activation);
@@ -151,12 +155,14 @@ class Compiler {
     op.up_bias = up.bias;
     op.down_bias = down.bias;
     op.up = pack(up.weight, 0, up.weight.k, tier);
-    op.up_floats = pack_floats(up.weight);
+    op.up_floats = pack_floats(up.weight, 0, up.weight.k);
     op.up_scale = channel_scale(up.weight, precision_, table_);
     op.down_scale = channel_scale(down.weight, precision_, table_);
     op.chunk = choose_chunk(*op.up.kernel, op.up.k, op.up.n);
     for (int64_t k = 0; k < down.weight.k; k += op.chunk) {
-      op.down.push_back(pack(down.weight, k, std::min<int64_t>(op.chunk, down.weight.k - k), tier));
+      const int64_t count = std::min<int64_t>(op.chunk, down.weight.k - k);
+      op.down.push_back(pack(down.weight, k, count, tier));
+      op.down_floats.push_back(pack_floats(down.weight, k, count));
     }
     FeedForwardTail tail{op, down.out};
     take_tail(tail);

@@ -55,7 +55,8 @@ struct FeedForwardOp {
   FloatChannels up_floats;
   std::vector<float> up_bias;
   kernels::Act act = kernels::Act::kNone;
-  std::vector<PackedLinear> down;  // rows of [inner, width], one a chunk
+  std::vector<PackedLinear> down;          // rows of [inner, width], one a chunk
+  std::vector<FloatChannels> down_floats;  // one a chunk, channels counted from its begin
   std::vector<float> down_bias;
   std::optional<NormValues> norm;
 };

@@ -1,5 +1,7 @@
 #include "engine/execute.h"
 
+#include <algorithm>
+
 #include "base/cpu.h"
 #include "engine/embed_tokens.h"
 
@@ -74,26 +76,26 @@ class Executor {
     return {space.data(), block, kernel.row_block};
   }
 
-  /// The float channels of all rows into own_.picked.
-  void pick(const FloatChannels& floats, ValueId in) const {
-    if (floats.padded == 0) return;
+  /// The float channels of rows of x, as the kernels take them.
+  static const float* pick(const FloatChannels& floats, const float* x, size_t stride, int rows,
+                           AlignedBuffer& space) {
+    if (floats.padded == 0) return nullptr;
     const auto count = static_cast<size_t>(floats.padded);
-    const auto rows = static_cast<size_t>(tile_.rows);
-    own_.picked.reserve(rows * count * sizeof(float));
-    for (size_t r = 0; r < rows; ++r) {
-      const float* x = value(in) + r * width(in);
-      float* out = own_.picked.floats() + r * count;
-      size_t j = 0;
-      for (const int32_t channel : floats.channels) out[j++] = x[channel];
-      for (; j < count; ++j) out[j] = 0;
+    space.reserve(static_cast<size_t>(rows) * count * sizeof(float));
+    float* out = space.floats();
+    for (int r = 0; r < rows; ++r, x += stride, out += count) {
+      std::fill_n(out, count, 0.0F);
+      for (size_t j = 0; j < floats.channels.size(); ++j) out[j] = x[floats.channels[j]];
     }
+    return space.floats();
   }
 
-  /// The product from row `row` of the tile on, with what its float channels add.
-  void multiply(const kernels::LinearKernel& kernel, const FloatChannels& floats, int row,
-                kernels::LinearArgs args) const {
-    if (floats.padded != 0) {
-      args.floats = own_.picked.floats() + static_cast<ptrdiff_t>(row) * floats.padded;
+  /// A product with what its float channels add. `picked`: of all rows; the product begins at
+  /// `row`.
+  static void multiply(const kernels::LinearKernel& kernel, const FloatChannels& floats,
+                       const float* picked, int row, kernels::LinearArgs args) {
+    if (picked != nullptr) {
+      args.floats = picked + static_cast<ptrdiff_t>(row) * floats.padded;
       args.float_weight = floats.weight.data();
       args.float_channels = floats.padded;
       args.float_stride = floats.stride;
@@ -140,7 +142,7 @@ class Executor {
     float* out = value(op.out);
     const Operand a = prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k,
                               from(op.channel_scale, 0), own_.prepared);
-    pick(op.floats, op.in);
+    const float* picked = pick(op.floats, value(op.in), width(op.in), tile_.rows, own_.picked);
     const auto [first, last] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
     const int step = columns_at_a_time(op.weight);
     const int end = std::min(n, last * kernel.column_block);
@@ -149,7 +151,7 @@ class Executor {
       for (int row = 0; row < tile_.rows; row += kRowChunk) {
         const int rows = std::min(kRowChunk, tile_.rows - row);
         const size_t at = static_cast<size_t>(row) * w;
-        multiply(kernel, op.floats, row,
+        multiply(kernel, op.floats, picked, row,
                  {.a = a.row(row),
                   .a_stride = a.stride,
                   .weight = op.weight.bytes,
@@ -183,21 +185,21 @@ class Executor {
   void step(const FeedForwardOp& op) {
     const Operand a = prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k,
                               from(op.up_scale, 0), own_.prepared);
-    pick(op.up_floats, op.in);
+    const float* picked = pick(op.up_floats, value(op.in), width(op.in), tile_.rows, own_.picked);
     if (team_.count == 1) {
-      feed_forward_alone(op, a);
+      feed_forward_alone(op, a, picked);
     } else {
-      feed_forward_together(op, a);
+      feed_forward_together(op, a, picked);
     }
   }
 
   int chunk_width(const FeedForwardOp& op, size_t chunk) const { return op.down[chunk].k; }
 
   /// inner [rows, chunk] = act(x * up + bias) for the columns of one chunk.
-  void run_up(const FeedForwardOp& op, const Operand& a, size_t chunk, int row, int rows,
-              float* inner) const {
+  void run_up(const FeedForwardOp& op, const Operand& a, const float* picked, size_t chunk, int row,
+              int rows, float* inner) const {
     const int begin = static_cast<int>(chunk) * op.chunk;
-    multiply(*op.up.kernel, op.up_floats, row,
+    multiply(*op.up.kernel, op.up_floats, picked, row,
              {.a = a.row(row),
               .a_stride = a.stride,
               .weight = op.up.bytes,
@@ -212,28 +214,29 @@ class Executor {
   }
 
   /// out += inner * down for one chunk; the first chunk starts from the bias and the residual.
-  void run_down(const FeedForwardOp& op, const Operand& inner, size_t chunk, int row, int rows,
-                int column_begin, int column_end) const {
+  void run_down(const FeedForwardOp& op, const Operand& inner, const float* picked, size_t chunk,
+                int row, int rows, int column_begin, int column_end) const {
     const size_t w = width(op.out);
     const size_t at = static_cast<size_t>(row) * w;
     float* out = value(op.out) + at;
     const PackedLinear& down = op.down[chunk];
     const float* residual = op.add < 0 ? nullptr : value(op.add) + at;
-    down.kernel->run({.a = inner.data,
-                      .a_stride = inner.stride,
-                      .weight = down.bytes,
-                      .rows = rows,
-                      .k = down.k,
-                      .column_begin = column_begin,
-                      .column_end = column_end,
-                      .bias = chunk == 0 && !op.down_bias.empty() ? op.down_bias.data() : nullptr,
-                      .add = chunk == 0 ? residual : out,
-                      .add_stride = w,
-                      .out = out,
-                      .out_stride = w});
+    multiply(*down.kernel, op.down_floats[chunk], picked, 0,
+             {.a = inner.data,
+              .a_stride = inner.stride,
+              .weight = down.bytes,
+              .rows = rows,
+              .k = down.k,
+              .column_begin = column_begin,
+              .column_end = column_end,
+              .bias = chunk == 0 && !op.down_bias.empty() ? op.down_bias.data() : nullptr,
+              .add = chunk == 0 ? residual : out,
+              .add_stride = w,
+              .out = out,
+              .out_stride = w});
   }
 
-  void feed_forward_alone(const FeedForwardOp& op, const Operand& a) {
+  void feed_forward_alone(const FeedForwardOp& op, const Operand& a, const float* picked) {
     const size_t w = width(op.out);
     own_.inner.reserve(static_cast<size_t>(kRowChunk) * static_cast<size_t>(op.chunk) *
                        sizeof(float));
@@ -242,11 +245,13 @@ class Executor {
       for (int row = 0; row < tile_.rows; row += kRowChunk) {
         const int rows = std::min(kRowChunk, tile_.rows - row);
         const int inner = chunk_width(op, chunk);
-        run_up(op, a, chunk, row, rows, own_.inner.floats());
+        run_up(op, a, picked, chunk, row, rows, own_.inner.floats());
         const Operand rounded = prepare(
             *op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner,
             from(op.down_scale, chunk * static_cast<size_t>(op.chunk)), own_.rounded);
-        run_down(op, rounded, chunk, row, rows, 0, op.down[chunk].n);
+        const float* inner_picked = pick(op.down_floats[chunk], own_.inner.floats(),
+                                         static_cast<size_t>(inner), rows, own_.inner_picked);
+        run_down(op, rounded, inner_picked, chunk, row, rows, 0, op.down[chunk].n);
         if (last && op.norm) {
           float* out = value(op.out) + static_cast<size_t>(row) * w;
           normalize(*op.norm, out, out, w, rows);
@@ -257,12 +262,12 @@ class Executor {
 
   /// The same sums, chunk by chunk, with the chunks of `up` and then the columns of `down` split
   /// over the team.
-  void feed_forward_together(const FeedForwardOp& op, const Operand& a) {
+  void feed_forward_together(const FeedForwardOp& op, const Operand& a, const float* picked) {
     const int chunks = static_cast<int>(op.down.size());
     const size_t floats = static_cast<size_t>(tile_.rows) * static_cast<size_t>(op.chunk);
     const auto [first, last] = team_.part(chunks);
     for (int c = first; c < last; ++c) {
-      run_up(op, a, static_cast<size_t>(c), 0, tile_.rows,
+      run_up(op, a, picked, static_cast<size_t>(c), 0, tile_.rows,
              shared_.inner.floats() + static_cast<size_t>(c) * floats);
     }
     team_.sync();
@@ -275,8 +280,10 @@ class Executor {
       const Operand rounded =
           prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner,
                   from(op.down_scale, static_cast<size_t>(c * op.chunk)), own_.rounded);
-      run_down(op, rounded, static_cast<size_t>(c), 0, tile_.rows, begin * kernel.column_block,
-               std::min(n, end * kernel.column_block));
+      const float* inner_picked = pick(op.down_floats[static_cast<size_t>(c)], x,
+                                       static_cast<size_t>(inner), tile_.rows, own_.inner_picked);
+      run_down(op, rounded, inner_picked, static_cast<size_t>(c), 0, tile_.rows,
+               begin * kernel.column_block, std::min(n, end * kernel.column_block));
     }
     if (op.norm) {
       team_.sync();

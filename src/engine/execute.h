@@ -40,16 +40,17 @@ struct SharedSpace {
 
 /// What each thread has for itself.
 struct PrivateSpace {
-  AlignedBuffer scaled;    // input rows times their channel scales
-  AlignedBuffer picked;    // input channels that stay float
+  AlignedBuffer scaled;  // input rows times their channel scales
+  AlignedBuffer picked;  // input channels that stay float
+  AlignedBuffer inner_picked;
   AlignedBuffer prepared;  // rounded rows of a layer's input
   AlignedBuffer inner;     // inner columns of a feed-forward layer, floats
   AlignedBuffer rounded;   // the same, rounded
   AlignedBuffer attention;
 
   size_t bytes() const {
-    return scaled.size() + picked.size() + prepared.size() + inner.size() + rounded.size() +
-           attention.size();
+    return scaled.size() + picked.size() + inner_picked.size() + prepared.size() + inner.size() +
+           rounded.size() + attention.size();
   }
 };
 
