@@ -72,13 +72,13 @@ Operand find_source(const Editor& editor, const Probes& probes, const std::strin
       value = out.rotary->input;
       continue;
     }
-    const bool scales = node->op_type == "Mul" || node->op_type == "Div";
-    if (scales && editor.scalar(node->inputs[1])) {
+    const bool scales = (node->op_type == "Mul" || node->op_type == "Div") &&
+                        editor.scalar(node->inputs[1]).has_value();
+    const bool moves = moves_elements(*node) && node->op_type != "Cast";
+    if (scales || moves) {
       value = node->inputs[0];
     } else if (node->op_type == "Mul" && editor.scalar(node->inputs[0])) {
       value = node->inputs[1];
-    } else if (moves_elements(*node) && node->op_type != "Cast") {
-      value = node->inputs[0];
     } else {
       break;
     }

@@ -122,7 +122,7 @@ std::string Editor::add_constant(const std::string& hint, Tensor value) {
 
 std::string Editor::insert(const std::string& hint, const std::string& op, Names inputs,
                            Attributes attributes, const std::string& domain) {
-  const std::string name = fresh(hint);
+  std::string name = fresh(hint);
   inserted_.push_back({name, op, domain, std::move(inputs), {name}, std::move(attributes)});
   Node& node = inserted_.back();
   makers_[name] = &node;

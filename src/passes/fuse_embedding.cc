@@ -100,7 +100,8 @@ bool is_zeros(const Editor& editor, const std::string& value) {
   return moves && is_zeros(editor, node->inputs[0]);
 }
 
-bool has_shape(const Probes& probes, const std::string& value, std::vector<int64_t> expected) {
+bool has_shape(const Probes& probes, const std::string& value,
+               const std::vector<int64_t>& expected) {
   return probes.shape(value) == expected;
 }
 

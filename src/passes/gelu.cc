@@ -16,8 +16,11 @@ constexpr double kStep = 0.37;  // between the points where functions are compar
 constexpr int kPoints = 33;
 
 std::vector<float> points() {
-  std::vector<float> out;
-  for (int i = 0; i < kPoints; ++i) out.push_back(static_cast<float>((i - kPoints / 2) * kStep));
+  constexpr int kMiddle = kPoints / 2;
+  std::vector<float> out(kPoints);
+  for (int i = 0; i < kPoints; ++i) {
+    out[static_cast<size_t>(i)] = static_cast<float>((i - kMiddle) * kStep);
+  }
   return out;
 }
 
@@ -67,6 +70,7 @@ class Cone {
       if (const Tensor* constant = editor_.constant(name)) return *constant;
       const Node& maker = *editor_.maker(name);
       std::vector<const Tensor*> inputs;
+      inputs.reserve(maker.inputs.size());
       for (const std::string& input : maker.inputs) inputs.push_back(&find(input));
       return known.emplace(name, evaluate(maker, inputs, editor_.opset())[0]).first->second;
     };

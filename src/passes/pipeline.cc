@@ -102,6 +102,7 @@ std::span<const Pass> pass_list() { return kPasses; }
 
 std::vector<PassInfo> list_passes() {
   std::vector<PassInfo> out;
+  out.reserve(std::size(kPasses));
   for (const Pass& pass : kPasses) out.push_back({pass.name, pass.level, pass.intent});
   return out;
 }

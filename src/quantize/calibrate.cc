@@ -55,6 +55,7 @@ std::vector<float> row_mean(const Rows& x) {
     for (size_t c = 0; c < sum.size(); ++c) sum[c] += x.row(r)[c];
   }
   std::vector<float> out;
+  out.reserve(sum.size());
   for (const double s : sum) out.push_back(static_cast<float>(s / static_cast<double>(x.rows)));
   return out;
 }

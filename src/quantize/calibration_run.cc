@@ -136,7 +136,7 @@ void CalibrationRun::run(const std::function<void(LinearStep&, Rows&)>& at_linea
     for_each_input(program_.steps[i], [&](ValueId v) { last[static_cast<size_t>(v)] = i; });
   }
   for (size_t i = 0; i < program_.steps.size(); ++i) {
-    std::visit([this](const auto& s) { step(s); }, program_.steps[i]);
+    std::visit([this](const auto& s) { this->step(s); }, program_.steps[i]);
     for_each_input(program_.steps[i], [&](ValueId v) {
       if (last[static_cast<size_t>(v)] == i) value(v) = Rows();
     });

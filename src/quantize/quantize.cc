@@ -48,7 +48,7 @@ Tokens tokenize(const ModelConfig& config, std::span<const std::string> texts) {
 
 fs::path input_file(const ResolvedModel& model) {
   if (!model.file.empty()) return model.file;
-  const fs::path path = model.folder / "onnx" / "model.onnx";
+  fs::path path = model.folder / "onnx" / "model.onnx";
   if (!fs::is_regular_file(path)) {
     throw_bad_input(path.string() + ": missing; make it with `embedforge convert " +
                     model.folder.string() + " -o DIR`");
