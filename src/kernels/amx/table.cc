@@ -1,19 +1,8 @@
-#include "kernels/amx/tiles.h"
 #include "kernels/amx/units.h"
 #include "kernels/avx512/vectors.h"
 #include "kernels/tables.h"
 
 namespace embedforge::kernels {
-namespace {
-
-void enter() noexcept {
-  static constexpr TileConfig kConfig;
-  _tile_loadconfig(&kConfig);
-}
-
-void leave() noexcept { _tile_release(); }
-
-}  // namespace
 
 KernelTable make_amx_table() {
   return {.name = "amx",
@@ -26,8 +15,8 @@ KernelTable make_amx_table() {
           .attention_bf16 = amx_attention_bf16,
           .add = avx512_add,
           .gate = avx512_gate,
-          .enter = enter,
-          .leave = leave};
+          .enter = amx_enter,
+          .leave = amx_leave};
 }
 
 }  // namespace embedforge::kernels

@@ -11,5 +11,7 @@ extern const LinearKernel kAmxLinearI8;
 size_t amx_attention_workspace(int length, int head_size) noexcept;
 void amx_attention_f32(const AttentionArgs& args) noexcept;
 void amx_attention_bf16(const AttentionArgs& args) noexcept;
+void amx_enter() noexcept;
+void amx_leave() noexcept;
 
 }  // namespace embedforge::kernels
