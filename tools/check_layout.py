@@ -27,7 +27,17 @@ ALLOWED: dict[str, set[str]] = {
     "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},
-    "backends": {"engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
+    "backends": {
+        "engine",
+        "plan",
+        "graph",
+        "kernels",
+        "tokenize",
+        "config",
+        "convert",
+        "hub",
+        "http",
+    },
 }
 ABOVE = {"serve", "pipeline", "evaluate", "benchmark"}  # these may include all that is below them
 

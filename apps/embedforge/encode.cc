@@ -25,21 +25,51 @@ struct EncodeFlags {
   bool progress = false;
 };
 
-void run_encode(const EncodeFlags& flags) {
-  if (flags.precision != "float32") {
-    throw_not_supported("--precision " + flags.precision +
-                        " is not in this build; use --precision float32");
+/// int8 and uint8 need the ranges of all vectors, so that they are kept until the end; everything
+/// else goes out as it comes.
+class Output {
+ public:
+  Output(const std::string& path, VectorType type, size_t dimension)
+      : type_(type), sink_(open_sink(path, type, columns(dimension))) {}
+
+  void write(std::span<const std::string> texts, const Matrix& vectors) {
+    if (type_ == VectorType::kFloat32) {
+      sink_->write(texts, vectors);
+    } else if (type_ == VectorType::kBinary || type_ == VectorType::kUbinary) {
+      sink_->write(texts, quantize_vectors(vectors, type_));
+    } else {
+      texts_.insert(texts_.end(), texts.begin(), texts.end());
+      kept_.values.insert(kept_.values.end(), vectors.values.begin(), vectors.values.end());
+      kept_.columns = vectors.columns;
+      kept_.rows += vectors.rows;
+    }
   }
+  void finish() {
+    if (kept_.rows > 0) sink_->write(texts_, quantize_vectors(kept_, type_));
+    sink_->finish();
+  }
+
+ private:
+  size_t columns(size_t dimension) const {
+    return type_ == VectorType::kFloat32 ? dimension : vector_bytes(type_, dimension);
+  }
+  VectorType type_;
+  std::unique_ptr<VectorSink> sink_;
+  std::vector<std::string> texts_;
+  Matrix kept_;
+};
+
+void run_encode(const EncodeFlags& flags) {
   TextSource source(flags.texts, flags.input);
-  const Embedder embedder = load_embedder(flags.model);
+  const LoadedModel model = load_model(flags.model);
   EncodeOptions options = flags.options;
   options.normalize = !flags.no_normalize;
-  const size_t full = embedder.dimension();
-  if (options.dimensions > full) {
+  if (model.dimension > 0 && options.dimensions > model.dimension) {
     throw_usage("--dimensions " + std::to_string(options.dimensions) +
-                " is more than the model's " + std::to_string(full));
+                " is more than the model's " + std::to_string(model.dimension));
   }
-  const auto sink = open_sink(flags.output, options.dimensions > 0 ? options.dimensions : full);
+  Output output(flags.output, vector_type_of(flags.precision),
+                options.dimensions > 0 ? options.dimensions : model.dimension);
   Progress progress("encoded", source.count(), flags.progress);
   for (auto block = source.next(); !block.empty(); block = source.next()) {
     // Slices keep the progress bar moving; what they are does not change a vector.
@@ -47,11 +77,11 @@ void run_encode(const EncodeFlags& flags) {
     for (size_t at = 0; at < block.size(); at += slice) {
       const std::span<const std::string> texts =
           std::span<const std::string>(block).subspan(at, std::min(slice, block.size() - at));
-      sink->write(texts, embedder.encode(texts, options));
+      output.write(texts, model.encode(texts, options));
       progress.advance(texts.size());
     }
   }
-  sink->finish();
+  output.finish();
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
-// Takes: the flags that choose a model and how it runs. Gives: the loaded Embedder, or why it can't
-// be had. Never: ignores a flag that was given.
+// Takes: the flags that choose a model and who runs it. Gives: it, loaded, or why it can't be had.
+// Never: ignores a flag that was given.
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
+#include <functional>
+#include <span>
 #include <string>
 
 #include "embedforge/embedder.h"
@@ -15,7 +18,8 @@ struct ModelFlags {
   std::string tokenizer;
   std::string backend = "native";
   std::string device = "cpu";
-  std::string device_id;
+  std::string base_url;
+  int device_id = 0;
   std::string gpu_mem_limit;
   std::string pooling;
   int threads = 0;
@@ -24,7 +28,14 @@ struct ModelFlags {
 
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 
-/// Errors: kNotSupported for a backend, device or GPU setting that this build doesn't have.
-Embedder load_embedder(const ModelFlags& flags);
+/// A model, whoever runs it.
+struct LoadedModel {
+  std::function<Matrix(std::span<const std::string>, const EncodeOptions&)> encode;
+  size_t dimension = 0;  // 0: known with the first vectors (servers, torch)
+};
+
+/// Says on stderr what isn't done as asked for. Errors: kUsage for a flag that has no meaning for
+/// the backend; those of Embedder::load and EmbeddingClient::open.
+LoadedModel load_model(const ModelFlags& flags);
 
 }  // namespace embedforge::app

@@ -8,6 +8,8 @@ namespace embedforge::python {
 
 void register_errors(nanobind::module_& module);
 void register_embedder(nanobind::module_& module);
+void register_vectors(nanobind::module_& module);
+void register_client(nanobind::module_& module);
 void register_tokenizer(nanobind::module_& module);
 void register_model(nanobind::module_& module);
 

@@ -7,4 +7,6 @@ NB_MODULE(_core, module) {
   embedforge::python::register_model(module);
   embedforge::python::register_tokenizer(module);
   embedforge::python::register_embedder(module);
+  embedforge::python::register_vectors(module);
+  embedforge::python::register_client(module);
 }

@@ -1,7 +1,7 @@
 """Text embeddings on a CPU: convert a checkpoint to ONNX, and turn texts into vectors."""
 
 from embedforge._core import __version__
-from embedforge.embedder import Embedder, similarity
+from embedforge.embedder import Embedder
 from embedforge.errors import (
     BadInputError,
     EmbedforgeError,
@@ -18,6 +18,8 @@ from embedforge.model import (
     optimize,
     quantize,
 )
+from embedforge.onnx_embedder import ONNXEmbedder
+from embedforge.vectors import quantize_vectors, similarity, vector_ranges
 
 __all__ = [
     "BadInputError",
@@ -25,6 +27,7 @@ __all__ = [
     "Embedder",
     "EmbedforgeError",
     "NotSupportedError",
+    "ONNXEmbedder",
     "OptimizeResult",
     "PassReport",
     "QuantizeResult",
@@ -34,5 +37,7 @@ __all__ = [
     "convert",
     "optimize",
     "quantize",
+    "quantize_vectors",
     "similarity",
+    "vector_ranges",
 ]

@@ -1,30 +1,32 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 __version__: str
 
-class Embedder:
-    @staticmethod
-    def load(
-        model: str,
-        file: str,
-        tokenizer: str,
-        threads: int,
-        max_length: int,
-        pooling: str | None,
-        precision: str | None,
-    ) -> Embedder: ...
-    def encode(
-        self,
-        texts: Sequence[str],
-        batch_size: int,
-        normalize: bool,
-        prompt_name: str,
-        prompt: str,
-        dimensions: int,
-    ) -> npt.NDArray[np.float32]: ...
+class TokenizedText:
+    @property
+    def ids(self) -> list[int]: ...
+    @property
+    def tokens(self) -> list[str]: ...
+    @property
+    def offsets(self) -> list[tuple[int, int]]: ...
+
+class EmbedderInfo:
+    @property
+    def model_path(self) -> str: ...
+    @property
+    def runtime(self) -> str: ...
+    @property
+    def providers(self) -> list[str]: ...
+    @property
+    def inputs(self) -> list[str]: ...
+    @property
+    def outputs(self) -> list[str]: ...
+    @property
+    def pooling(self) -> str: ...
     @property
     def dimension(self) -> int: ...
     @property
@@ -32,7 +34,60 @@ class Embedder:
     @property
     def threads(self) -> int: ...
     @property
-    def model_path(self) -> str: ...
+    def prompts(self) -> dict[str, str]: ...
+
+class Embedder:
+    @staticmethod
+    def load(
+        model: str,
+        file: str,
+        tokenizer: str,
+        backend: str,
+        device: str,
+        threads: int,
+        max_length: int,
+        pooling: str | None,
+        precision: str | None,
+        onnxruntime: dict[str, Any],
+    ) -> tuple[Embedder, list[str]]: ...
+    def encode(
+        self,
+        texts: Any,
+        batch_size: int,
+        normalize: bool,
+        prompt_name: str,
+        prompt: str,
+        dimensions: int,
+    ) -> npt.NDArray[np.float32]: ...
+    def tokenize(self, text: str) -> TokenizedText: ...
+    def count_tokens(self, text: str) -> int: ...
+    def info(self) -> EmbedderInfo: ...
+    @property
+    def tokens_used(self) -> int: ...
+
+class Client:
+    @staticmethod
+    def open(
+        provider: str, model: str, base_url: str, api_key: str, timeout: float, retries: int
+    ) -> Client: ...
+    def embed(
+        self,
+        texts: Any,
+        normalize: bool,
+        dimensions: int,
+        batch_size: int,
+        input_type: str,
+        prompt_name: str,
+        prompt: str,
+    ) -> npt.NDArray[np.float32]: ...
+    def usage(self) -> tuple[int, int, int]: ...
+
+def quantize_vectors(
+    vectors: npt.NDArray[np.float32], precision: str, ranges: npt.NDArray[np.float32]
+) -> npt.NDArray[Any]: ...
+def cut_vectors(
+    vectors: npt.NDArray[np.float32], dimensions: int, normalize: bool
+) -> npt.NDArray[np.float32]: ...
 
 class Encoding:
     @property

@@ -1,164 +1,47 @@
-// The native Embedder: tokenizer, engine and the model folder's settings put together.
+// The public Embedder: a local backend with prompts, cut, normalization and bounded memory.
 #include "embedforge/embedder.h"
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
+#include <iterator>
 
+#include "backends/backend.h"
 #include "backends/text.h"
-#include "base/threads.h"
-#include "config/model_config.h"
-#include "embedforge/error.h"
-#include "engine/engine.h"
-#include "graph/read_onnx.h"
-#include "hub/hub.h"
-#include "plan/raise.h"
-#include "tokenize/tokenizer.h"
+#include "backends/text_model.h"
 
 namespace embedforge {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// Texts that are tokenized and sorted together at most; bounds the memory of a call, whatever the
 /// length of its list.
 constexpr size_t kWindow = 4096;
 
-fs::path find_onnx(const ResolvedModel& model, const std::string& file) {
-  if (!file.empty()) {
-    fs::path path = model.folder / file;
-    if (!fs::is_regular_file(path))
-      throw_bad_input(path.string() +
-                      ": no such file; give file= as a path within the model folder");
-    return path;
-  }
-  if (!model.file.empty()) return model.file;
-  for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
-    if (fs::is_regular_file(model.folder / name)) return model.folder / name;
-  }
-  throw_bad_input(model.folder.string() +
-                  ": has no onnx/model.onnx; make one with `embedforge convert " +
-                  model.folder.string() + " -o DIR`");
-}
-
-PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& wanted) {
-  if (wanted) {
-    switch (*wanted) {
-      case Pooling::kMean:
-        return PoolKind::kMean;
-      case Pooling::kCls:
-        return PoolKind::kCls;
-      case Pooling::kMax:
-        return PoolKind::kMax;
-      case Pooling::kLast:
-        return PoolKind::kLast;
-    }
-  }
-  if (config.pooling.size() != 1)
-    throw_not_supported(
-        "1_Pooling/config.json asks for several pooling modes at once; choose one with --pooling");
-  switch (config.pooling.front()) {
-    case PoolingMode::kMean:
-      return PoolKind::kMean;
-    case PoolingMode::kCls:
-      return PoolKind::kCls;
-    case PoolingMode::kMax:
-      return PoolKind::kMax;
-    case PoolingMode::kLast:
-      return PoolKind::kLast;
-    case PoolingMode::kMeanSqrtLength:
-      return PoolKind::kMeanSqrtLength;
-    case PoolingMode::kWeightedMean:
-      break;
-  }
-  throw_not_supported(
-      "1_Pooling/config.json: pooling_mode_weightedmean_tokens isn't supported yet; choose another "
-      "with --pooling");
-}
-
-void scale_to_unit_length(float* row, size_t n) {
-  double squares = 0;
-  for (size_t i = 0; i < n; ++i) squares += static_cast<double>(row[i]) * row[i];
-  const double norm = std::sqrt(squares);
-  if (norm < 1e-12) return;
-  for (size_t i = 0; i < n; ++i) row[i] = static_cast<float>(row[i] / norm);
-}
-
 }  // namespace
 
 struct Embedder::Impl {
-  fs::path onnx;
-  ModelConfig config;
-  Tokenizer tokenizer;
-  Engine engine;
-  PoolKind pooling;
-  size_t max_length;
+  std::unique_ptr<LocalBackend> backend;
+  EmbedderInfo info;  // never changes once loaded
 
-  std::string prompt_of(const EncodeOptions& options) const {
-    if (!options.prompt.empty()) return options.prompt;
-    const std::string& name =
-        options.prompt_name.empty() ? config.default_prompt_name : options.prompt_name;
-    if (name.empty()) return "";
-    const auto found = config.prompts.find(name);
-    if (found == config.prompts.end()) {
-      std::string names;
-      for (const auto& [key, text] : config.prompts) names += (names.empty() ? "" : ", ") + key;
-      throw_usage("prompt_name '" + name + "' isn't among the model's prompts (" +
-                  (names.empty() ? "it has none" : names) + ")");
-    }
-    return found->second;
-  }
+  const TextModel& model() const { return backend->model(); }
 
-  /// Tokens of texts [begin, begin + count) as one ragged batch.
-  void tokenize(std::span<const std::string_view> texts, size_t begin, size_t count,
-                const std::string& prompt, std::vector<int32_t>& ids,
-                std::vector<size_t>& offsets) const {
-    ids.clear();
-    offsets.assign(1, 0);
-    std::string changed;
-    for (size_t i = begin; i < begin + count; ++i) {
-      std::string_view text = texts[i];
-      if (!prompt.empty()) {
-        changed = prompt;
-        changed += text;
-        text = changed;
-      }
-      text = strip(text);
-      if (config.lower_case) {
-        changed = lower(text);
-        text = changed;
-      }
-      try {
-        tokenizer.append_ids(text, {.max_length = max_length}, ids);
-      } catch (const Error& e) {
-        throw Error(e.code(), "text " + std::to_string(i) + ": " + e.what());
-      }
-      offsets.push_back(ids.size());
+  /// The first of these prompts that the model has, unless the options name one.
+  void choose_prompt(EncodeOptions& options, std::span<const char* const> names) const {
+    if (!options.prompt.empty() || !options.prompt_name.empty()) return;
+    for (const char* name : names) {
+      if (!info.prompts.contains(name)) continue;
+      options.prompt_name = name;
+      return;
     }
   }
 };
 
 Embedder Embedder::load(const std::string& model, const EmbedderOptions& options) {
-  const ResolvedModel resolved = resolve_model(model);
-  const fs::path onnx = find_onnx(resolved, options.file);
-  // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
-  const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
-  ModelConfig config =
-      read_model_config(beside_tokenizer ? fs::path(options.tokenizer) : resolved.folder);
-  Tokenizer tokenizer =
-      Tokenizer::load(options.tokenizer.empty() ? config.transformer : fs::path(options.tokenizer));
-  const Program program = raise(read_onnx(onnx));
-  const PoolKind pooling = pool_kind(config, options.pooling);
-  size_t limit = static_cast<size_t>(std::max<int64_t>(0, config.max_length));
-  if (options.max_length > 0) limit = static_cast<size_t>(options.max_length);
-  if (program.max_positions > 0) {
-    const auto most = static_cast<size_t>(program.max_positions);
-    limit = limit == 0 ? most : std::min(limit, most);
-  }
-  Engine engine(program,
-                {.precision = options.precision, .threads = options.threads, .model = onnx});
-  return Embedder(std::make_unique<Impl>(
-      Impl{onnx, std::move(config), std::move(tokenizer), std::move(engine), pooling, limit}));
+  auto impl = std::make_unique<Impl>();
+  impl->backend = open_local(model, options);
+  impl->info = impl->backend->info();
+  impl->info.model_path = impl->model().onnx.string();
+  impl->info.max_length = impl->model().max_length;
+  impl->info.prompts = impl->model().config.prompts;
+  return Embedder(std::move(impl));
 }
 
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -169,32 +52,24 @@ Embedder::~Embedder() = default;
 Matrix Embedder::encode(std::span<const std::string_view> texts,
                         const EncodeOptions& options) const {
   const size_t width = dimension();
-  const size_t columns = options.dimensions == 0 ? width : options.dimensions;
-  if (columns > width) {
-    throw_usage("dimensions=" + std::to_string(columns) + " is more than the model's " +
-                std::to_string(width));
+  Matrix result{0, options.dimensions == 0 ? width : options.dimensions, {}};
+  if (options.dimensions > width) {
+    Matrix whole{0, width, {}};
+    cut_and_normalize(whole, options.dimensions, false);  // says what is wrong
   }
-  const std::string prompt = impl_->prompt_of(options);
-  if (!prompt.empty() && !impl_->config.include_prompt) {
-    throw_not_supported(
-        "1_Pooling/config.json: include_prompt false (pooling without the prompt's tokens) isn't "
-        "supported yet");
-  }
+  const std::string prompt = impl_->model().prompt_of(options);
   const size_t window = std::max<size_t>(options.batch_size, kWindow);
-  Matrix result{texts.size(), columns, std::vector<float>(texts.size() * columns)};
-  std::vector<int32_t> ids;
-  std::vector<size_t> offsets;
-  std::vector<float> rows;
+  result.values.reserve(texts.size() * result.columns);
   for (size_t begin = 0; begin < texts.size(); begin += window) {
     const size_t count = std::min(window, texts.size() - begin);
-    impl_->tokenize(texts, begin, count, prompt, ids, offsets);
-    rows.resize(count * width);
-    impl_->engine.embed({ids, {}, offsets}, impl_->pooling, rows.data());
-    for (size_t i = 0; i < count; ++i) {
-      float* out = result.values.data() + (begin + i) * columns;
-      std::copy_n(rows.data() + i * width, columns, out);
-      if (options.normalize) scale_to_unit_length(out, columns);
-    }
+    Matrix rows = impl_->backend->embed({.texts = texts.subspan(begin, count),
+                                         .prompt = prompt,
+                                         .batch_size = options.batch_size,
+                                         .first = begin});
+    cut_and_normalize(rows, options.dimensions, options.normalize);
+    if (result.values.empty() && count == texts.size()) return rows;
+    result.values.insert(result.values.end(), rows.values.begin(), rows.values.end());
+    result.rows += count;
   }
   return result;
 }
@@ -204,9 +79,46 @@ Matrix Embedder::encode(std::span<const std::string> texts, const EncodeOptions&
   return encode(std::span<const std::string_view>(views), options);
 }
 
-size_t Embedder::dimension() const { return impl_->engine.hidden_size(); }
-size_t Embedder::max_length() const { return impl_->max_length; }
-int Embedder::threads() const { return impl_->engine.threads(); }
-std::string Embedder::model_path() const { return impl_->onnx.string(); }
+Matrix Embedder::encode_query(std::span<const std::string> texts, EncodeOptions options) const {
+  constexpr const char* kNames[] = {"query"};
+  impl_->choose_prompt(options, kNames);
+  return encode(texts, options);
+}
+
+Matrix Embedder::encode_document(std::span<const std::string> texts, EncodeOptions options) const {
+  constexpr const char* kNames[] = {"document", "passage", "corpus"};
+  impl_->choose_prompt(options, kNames);
+  return encode(texts, options);
+}
+
+TokenizedText Embedder::tokenize(std::string_view text) const {
+  const TextModel& model = impl_->model();
+  std::string changed;
+  Encoding encoding =
+      model.tokenizer.encode(model.prepared(text, "", changed), {.max_length = model.max_length});
+  // Offsets are of the text as given: white space that was taken off its start counts.
+  const size_t removed = static_cast<size_t>(strip(text).data() - text.data());
+  const auto shift = static_cast<uint32_t>(
+      std::count_if(text.begin(), text.begin() + static_cast<ptrdiff_t>(removed),
+                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  for (size_t i = 0; i < encoding.offsets.size(); ++i) {
+    if (encoding.special[i] != 0) continue;
+    encoding.offsets[i].first += shift;
+    encoding.offsets[i].second += shift;
+  }
+  return {std::move(encoding.ids), std::move(encoding.tokens), std::move(encoding.offsets)};
+}
+
+size_t Embedder::count_tokens(std::string_view text) const {
+  std::string changed;
+  return impl_->model().tokenizer.count_tokens(impl_->model().prepared(text, "", changed));
+}
+
+uint64_t Embedder::tokens_used() const { return impl_->backend->tokens_used(); }
+EmbedderInfo Embedder::info() const { return impl_->info; }
+size_t Embedder::dimension() const { return impl_->info.dimension; }
+size_t Embedder::max_length() const { return impl_->info.max_length; }
+int Embedder::threads() const { return impl_->info.threads; }
+std::string Embedder::model_path() const { return impl_->info.model_path; }
 
 }  // namespace embedforge

@@ -96,12 +96,14 @@ void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
       pooled = true;
     } else if (kind == "Normalize" && pooled) {
       config.normalize = true;
-    } else if (kind == "Dense") {
-      throw_not_supported(name + ": Dense modules (" + type +
-                          ") are not supported yet; without it the vectors would be wrong");
-    } else {
+    } else if ((kind == "Dense" || kind == "LayerNorm") && pooled) {
+      config.head.push_back(
+          {kind == "Dense" ? HeadModule::Kind::kDense : HeadModule::Kind::kLayerNorm,
+           module_folder(folder, module)});
+    } else if (kind != "Dropout") {  // which does nothing once a model is trained
       throw_not_supported(name + ": type \"" + type +
-                          "\" is not supported here; supported is Transformer, Pooling, Normalize");
+                          "\" is not supported here; supported is Transformer, then Pooling, then "
+                          "Dense and LayerNorm, then Normalize");
     }
   }
   if (!pooled) throw_not_supported(path.string() + ": has no Pooling module");
@@ -153,6 +155,13 @@ void read_prompts(const std::filesystem::path& folder, ModelConfig& config) {
 }
 
 }  // namespace
+
+const char* pooling_mode_name(PoolingMode mode) {
+  for (const Mode& known : kModes) {
+    if (known.mode == mode) return known.name;
+  }
+  return "";
+}
 
 ModelConfig read_model_config(const std::filesystem::path& folder) {
   std::error_code ignored;

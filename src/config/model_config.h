@@ -13,6 +13,16 @@ namespace embedforge {
 /// 1_Pooling/config.json's modes; several true ones are concatenated in this order.
 enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLast };
 
+/// The mode's name in sentence-transformers: "mean", "cls", "lasttoken" and so on.
+const char* pooling_mode_name(PoolingMode mode);
+
+/// A module between Pooling and Normalize in modules.json.
+struct HeadModule {
+  enum class Kind { kDense, kLayerNorm };
+  Kind kind = Kind::kDense;
+  std::filesystem::path folder;  // of its config.json and weights
+};
+
 /// What sentence-transformers reads from a model folder (modules.json and the files that it names,
 /// config.json for the rest).
 struct ModelConfig {
@@ -28,7 +38,8 @@ struct ModelConfig {
   std::vector<PoolingMode> pooling = {PoolingMode::kMean};
   bool include_prompt =
       true;  // 1_Pooling include_prompt: false leaves the prompt's tokens out of the pooling
-  bool normalize = false;  // modules.json has a Normalize module
+  std::vector<HeadModule> head;  // in the order in which they are applied
+  bool normalize = false;        // modules.json has a Normalize module
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name;
   bool has_modules = false;  // false: no modules.json, the defaults above are a guess as

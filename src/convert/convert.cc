@@ -49,6 +49,12 @@ std::set<fs::path> companions(const fs::path& folder, const ModelConfig& config)
       if (fs::is_regular_file(folder / relative, ignored)) found.insert(relative);
     }
   }
+  for (const HeadModule& module : config.head) {
+    for (const char* name : {"config.json", "model.safetensors", "pytorch_model.bin"}) {
+      const fs::path relative = module.folder.lexically_relative(folder) / name;
+      if (fs::is_regular_file(folder / relative)) found.insert(relative);
+    }
+  }
   return found;
 }
 

@@ -229,6 +229,13 @@ void Engine::embed(const TokenBatch& batch, PoolKind pooling, float* out) const 
   });
 }
 
+void Engine::for_each(const TokenBatch& batch,
+                      const std::function<void(size_t, const float*, size_t)>& use) const {
+  impl_->run(batch, [&](const TileSequence& s, const float* rows) {
+    use(s.index, rows, static_cast<size_t>(s.length));
+  });
+}
+
 void Engine::hidden_states(const TokenBatch& batch, float* out) const {
   const size_t width = hidden_size();
   impl_->run(batch, [&](const TileSequence& s, const float* rows) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -49,6 +50,11 @@ class Engine {
   /// calls take turns. Errors: kBadInput for an id outside the vocabulary or a sequence longer than
   /// the model's positions.
   void embed(const TokenBatch& batch, PoolKind pooling, float* out) const;
+
+  /// Calls use(sequence, rows, length) once for each sequence that isn't empty, with its token
+  /// embeddings [length, hidden_size()], from several threads at once.
+  void for_each(const TokenBatch& batch,
+                const std::function<void(size_t, const float*, size_t)>& use) const;
 
   /// The token embeddings, [tokens, hidden_size()].
   void hidden_states(const TokenBatch& batch, float* out) const;

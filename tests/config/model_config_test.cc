@@ -107,12 +107,28 @@ TEST_F(ModelConfigTest, FindsTheTransformerInItsOwnFolder) {
   EXPECT_FALSE(config.normalize);
 }
 
+TEST_F(ModelConfigTest, ListsTheModulesAfterThePooling) {
+  write_sentence_model();
+  write("modules.json",
+        R"([{"path": "", "type": "sentence_transformers.models.Transformer"},
+            {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+            {"path": "2_Dropout", "type": "sentence_transformers.models.Dropout"},
+            {"path": "3_Dense", "type": "sentence_transformers.base.modules.dense.Dense"},
+            {"path": "4_LayerNorm", "type": "sentence_transformers.models.LayerNorm"},
+            {"path": "5_Normalize", "type": "sentence_transformers.models.Normalize"}])");
+  const ModelConfig config = read();
+  ASSERT_EQ(config.head.size(), 2U);
+  EXPECT_EQ(config.head[0].kind, HeadModule::Kind::kDense);
+  EXPECT_EQ(config.head[0].folder, folder_.path() / "3_Dense");
+  EXPECT_EQ(config.head[1].kind, HeadModule::Kind::kLayerNorm);
+  EXPECT_TRUE(config.normalize);
+}
+
 TEST_F(ModelConfigTest, RefusesWhatItWouldGetWrong) {
   write_sentence_model();
   write("modules.json", R"([{"path": "", "type": "sentence_transformers.models.Transformer"},
-                            {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
                             {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}])");
-  EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("module 2: Dense"));
+  EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("module 1: type"));
   write("modules.json", R"([{"path": "", "type": "sentence_transformers.models.WordEmbeddings"}])");
   EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("WordEmbeddings"));
   write("modules.json",

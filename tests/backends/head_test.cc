@@ -1,0 +1,111 @@
+#include "backends/head.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "embedforge/error.h"
+#include "temporary_folder.h"
+
+namespace embedforge {
+namespace {
+
+using testing::ElementsAre;
+using testing::FloatNear;
+
+constexpr float kRows[] = {1, -2, 3, 4, 5, -6};  // three tokens of two values
+
+std::vector<float> pooled(PoolingMode mode, size_t skip = 0) {
+  std::vector<float> out(2);
+  pool(mode, kRows, 3, skip, 2, out.data());
+  return out;
+}
+
+TEST(Pool, EveryMode) {
+  EXPECT_THAT(pooled(PoolingMode::kCls), ElementsAre(1, -2));
+  EXPECT_THAT(pooled(PoolingMode::kLast), ElementsAre(5, -6));
+  EXPECT_THAT(pooled(PoolingMode::kMax), ElementsAre(5, 4));
+  EXPECT_THAT(pooled(PoolingMode::kMean), ElementsAre(3, FloatNear(-4.0F / 3, 1e-6F)));
+  EXPECT_THAT(
+      pooled(PoolingMode::kMeanSqrtLength),
+      ElementsAre(FloatNear(9 / std::sqrt(3.0F), 1e-5F), FloatNear(-4 / std::sqrt(3.0F), 1e-5F)));
+  // (1 * 1 + 2 * 3 + 3 * 5) / 6, (1 * -2 + 2 * 4 + 3 * -6) / 6
+  EXPECT_THAT(pooled(PoolingMode::kWeightedMean),
+              ElementsAre(FloatNear(22.0F / 6, 1e-5F), FloatNear(-2, 1e-5F)));
+}
+
+TEST(Pool, LeavesThePromptOut) {
+  EXPECT_THAT(pooled(PoolingMode::kMean, 1), ElementsAre(4, -1));
+  EXPECT_THAT(pooled(PoolingMode::kCls, 1), ElementsAre(3, 4));
+  EXPECT_THAT(pooled(PoolingMode::kWeightedMean, 1), ElementsAre(FloatNear(21.0F / 5, 1e-5F), -2));
+  EXPECT_THAT(pooled(PoolingMode::kMax, 3), ElementsAre(0, 0)) << "nothing is left";
+}
+
+class HeadTest : public testing::Test {
+ protected:
+  /// A Dense module 4 -> 1 as safetensors: y = tanh(0.5 * sum(x) + 0.25).
+  std::filesystem::path write_dense(const std::string& config) {
+    const std::string header =
+        R"({"linear.weight":{"dtype":"F32","shape":[1,4],"data_offsets":[0,16]},)"
+        R"("linear.bias":{"dtype":"F32","shape":[1],"data_offsets":[16,20]}})";
+    std::ofstream(folder_.path() / "config.json") << config;
+    std::ofstream weights(folder_.path() / "model.safetensors", std::ios::binary);
+    const uint64_t size = header.size();
+    weights.write(reinterpret_cast<const char*>(&size), 8);
+    weights << header;
+    const float values[] = {0.5F, 0.5F, 0.5F, 0.5F, 0.25F};
+    weights.write(reinterpret_cast<const char*>(values), sizeof(values));
+    return folder_.path();
+  }
+  Head head(const std::string& config) {
+    ModelConfig model;
+    model.pooling = {PoolingMode::kCls, PoolingMode::kLast};
+    model.head = {{HeadModule::Kind::kDense, write_dense(config)}};
+    return {model, std::nullopt, 2};
+  }
+  std::string failure(const std::string& config, ErrorCode code) {
+    try {
+      head(config);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), code) << error.what();
+      return error.what();
+    }
+    return "no error";
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(HeadTest, ConcatenatesAndAppliesDense) {
+  const Head dense = head(R"({"in_features": 4, "out_features": 1, "bias": true,
+                              "activation_function": "torch.nn.modules.activation.Tanh"})");
+  EXPECT_EQ(dense.width(), 1U);
+  EXPECT_EQ(dense.name(), "cls+lasttoken");
+  EXPECT_EQ(dense.only_pooling(), std::nullopt);
+  float out = 0;
+  dense.apply(kRows, 3, 0, &out);
+  EXPECT_NEAR(out, std::tanh(0.5F * (1 - 2 + 5 - 6) + 0.25F), 1e-6);
+  const Head identity = head(R"({"in_features": 4, "out_features": 1, "bias": false,
+                                 "activation_function": "torch.nn.modules.linear.Identity"})");
+  identity.apply(kRows, 3, 0, &out);
+  EXPECT_NEAR(out, -1, 1e-6);
+}
+
+TEST_F(HeadTest, RefusesWhatDoesNotFit) {
+  EXPECT_THAT(failure(R"({"in_features": 3, "out_features": 1})", ErrorCode::kBadInput),
+              testing::HasSubstr("linear.weight is [1, 4]"));
+  EXPECT_THAT(failure(R"({"in_features": 4, "out_features": 1,
+                          "activation_function": "mine.Swish"})",
+                      ErrorCode::kNotSupported),
+              testing::HasSubstr("mine.Swish"));
+  ModelConfig model;
+  model.pooling = {PoolingMode::kCls};
+  model.head = {
+      {HeadModule::Kind::kDense, write_dense(R"({"in_features": 4, "out_features": 1})")}};
+  EXPECT_THROW(Head(model, std::nullopt, 2), Error);
+}
+
+}  // namespace
+}  // namespace embedforge
