@@ -39,7 +39,7 @@ class ProviderServer:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 info = {
                     "model_id": "m",
                     "max_client_batch_size": owner.max_client_batch_size,
@@ -47,7 +47,7 @@ class ProviderServer:
                 }
                 self.answer(200 if self.path == "/info" else 404, info)
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 authorization = self.headers.get("Authorization", "")
                 owner.requests.append({"path": self.path, "key": authorization, "body": body})
@@ -96,7 +96,9 @@ class ProviderServer:
                 "prompt_eval_count": sum(map(len, body["input"])),
             }
         if authorization != f"Bearer {KEY}":
-            return 401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}
+            return 401, {
+                "error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}
+            }
         if path == "/v2/embed":  # Cohere
             if len(body["texts"]) > 96:
                 return 400, {"message": "invalid request: total number of texts must be at most 96"}

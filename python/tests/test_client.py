@@ -119,7 +119,9 @@ def test_keys(server: ProviderServer, provider: str, monkeypatch: pytest.MonkeyP
     assert server.requests[-1]["key"] == f"Bearer {KEY}"
     monkeypatch.setenv(name, "wrong")
     server.requests.clear()
-    with pytest.raises(embedforge.RemoteError, match="401 Unauthorized.*Incorrect API key") as error:
+    with pytest.raises(
+        embedforge.RemoteError, match=r"401 Unauthorized.*Incorrect API key"
+    ) as error:
         EmbeddingClient(provider, "m", server.base_url(provider)).embed("x")
     assert name in str(error.value)
     assert "\n" not in str(error.value)
@@ -151,7 +153,7 @@ def test_nothing_else_is_tried_again(server: ProviderServer, status: int) -> Non
 
 def test_gives_up_in_the_end(server: ProviderServer) -> None:
     server.trouble = [(503, {}, {"error": "loading"})] * 3
-    with pytest.raises(embedforge.RemoteError, match="503 Service Unavailable.*loading"):
+    with pytest.raises(embedforge.RemoteError, match=r"503 Service Unavailable.*loading"):
         remote(server, "ollama", retries=1).embed("hello")
     assert len(server.requests) == 2
     server.trouble = [(429, {"Retry-After": "7200"}, {})]
@@ -169,7 +171,7 @@ def test_dead_and_slow_hosts() -> None:
         with pytest.raises(embedforge.RemoteError, match="failed"):
             EmbeddingClient("tei", base_url=f"http://127.0.0.1:{port}", timeout=0.3).embed("x")
         assert time.monotonic() - start < 2, "a time-out is not tried again"
-    with pytest.raises(embedforge.RemoteError, match=f"127.0.0.1:{port}.*failed"):
+    with pytest.raises(embedforge.RemoteError, match=rf"127.0.0.1:{port}.*failed"):
         EmbeddingClient("tei", base_url=f"http://127.0.0.1:{port}", retries=1).embed("x")
 
 
@@ -193,7 +195,7 @@ def test_answers_that_are_wrong(server: ProviderServer, answer: object, said: st
 def test_wrong_indices(server: ProviderServer) -> None:
     for data in ([{"index": 5, "embedding": [1.0]}], [{"index": 0, "embedding": "?"}]):
         server.trouble = [(200, {}, {"data": data})]
-        with pytest.raises(embedforge.RemoteError, match="index|base64"):
+        with pytest.raises(embedforge.RemoteError, match=r"index|base64"):
             remote(server, "openai").embed("x")
 
 
@@ -234,9 +236,7 @@ def test_several_threads_share_a_client(server: ProviderServer) -> None:
     texts = [f"text {i}" for i in range(20)]
     wanted = client.embed(texts)
     found: list[np.ndarray] = []
-    workers = [
-        threading.Thread(target=lambda: found.append(client.embed(texts))) for _ in range(4)
-    ]
+    workers = [threading.Thread(target=lambda: found.append(client.embed(texts))) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -275,7 +275,10 @@ def test_cli_torch(run, model_folder: Path, embedder: embedforge.Embedder, monke
     done = run("encode", model_folder, "x", "--backend", "torch", "--device", "tensorrt")
     assert done.returncode == 2
     bare = shutil.which("python3", path="/usr/bin:/bin")
-    if bare is None or subprocess.run([bare, "-c", "import embedforge"], capture_output=True).returncode == 0:
+    if (
+        bare is None
+        or subprocess.run([bare, "-c", "import embedforge"], capture_output=True).returncode == 0
+    ):
         pytest.skip("no Python without embedforge")
     monkeypatch.setenv("EMBEDFORGE_PYTHON", bare)
     done = run("encode", model_folder, "x", "--backend", "torch")
