@@ -1,13 +1,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "backends/ort_library.h"
 #include "base/cpu.h"
 #include "base/threads.h"
 #include "commands.h"
+#include "embedforge/error.h"
 #include "embedforge/version.h"
 #include "hub/hub.h"
 #include "kernels/select.h"
@@ -36,6 +39,22 @@ std::string features() {
   return text.empty() ? "baseline only" : text;
 }
 
+std::string onnxruntime() {
+  try {
+    const ort::Library& library = ort::load_library("");
+    std::string text = "onnxruntime " + library.version + " (" + library.path + "):";
+    for (const std::string& name : library.providers()) text += " " + name;
+    return text;
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+std::string python_name() {
+  const char* named = std::getenv("EMBEDFORGE_PYTHON");
+  return named != nullptr && *named != '\0' ? named : "python3";
+}
+
 void run_doctor() {
   const CpuFeatures& cpu = cpu_features();
   line("version", std::string("embedforge ") + kVersion);
@@ -52,6 +71,9 @@ void run_doctor() {
                               available_threads(), sysconf(_SC_NPROCESSORS_ONLN)));
   line("hub cache", hub_cache().string());
   line("providers", "native");
+  line("", onnxruntime());
+  line("", "torch, through " + python_name() + " -m embedforge.torch_worker");
+  line("", "openai tei ollama cohere voyage, over HTTP");
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ class EmbedforgeEncoder(AbsEncoder):
 def _meta(name: str, revision: str | None, model: Embedder) -> ModelMeta:
     # mteb wants "owner/name".
     parts = [part for part in name.split("/") if part]
-    return ModelMeta.create_empty(
+    meta: ModelMeta = ModelMeta.create_empty(
         {
             "name": "/".join((["embedforge", *parts])[-2:]),
             "revision": revision or "local",
@@ -63,3 +63,4 @@ def _meta(name: str, revision: str | None, model: Embedder) -> ModelMeta:
             "modalities": ["text"],
         }
     )
+    return meta
