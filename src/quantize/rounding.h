@@ -10,7 +10,9 @@
 
 namespace embedforge::quantization {
 
-/// w(k, n) ~ scales[n] * q[k * n_count + n], symmetric, |q| <= 127.
+/// w(k, n) ~ scales[n] * q[k * n_count + n], symmetric, |q| <= 127. Of the weights 2i and 2i + 1 of
+/// a column, those of one sign sum to 128 at most, so that vpmaddubsw never saturates: the native
+/// engine takes its fastest form, and ONNX Runtime's u8s8 products are exact without VNNI.
 struct RoundedMatrix {
   int64_t k = 0, n = 0;
   std::vector<int8_t> q;
@@ -22,8 +24,13 @@ struct RoundedMatrix {
   }
 };
 
-/// Each weight to the nearest step; a column's largest weight is 127 steps. `w`: [k, n].
-RoundedMatrix round_to_nearest(std::span<const float> w, int64_t k, int64_t n);
+/// Each weight to the nearest step, with the steps of a column chosen for the least sum of
+/// importance[k] * error^2 ("" or k values: the mean square of each input). `w`: [k, n].
+RoundedMatrix round_to_nearest(std::span<const float> w, int64_t k, int64_t n,
+                               std::span<const float> importance, ThreadPool& threads);
+
+/// One row of n values, symmetric: the largest is 127 steps. Gives the step.
+float round_row(std::span<const float> row, int8_t* q);
 
 /// GPTQ (Frantar et al. 2023, https://arxiv.org/abs/2210.17323): channels are rounded one after
 /// another, those with the largest inputs first, and each one's error is made up for by the weights
