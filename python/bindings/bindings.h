@@ -10,5 +10,6 @@ void register_errors(nanobind::module_& module);
 void register_embedder(nanobind::module_& module);
 void register_tokenizer(nanobind::module_& module);
 void register_model(nanobind::module_& module);
+void register_quantize(nanobind::module_& module);
 
 }  // namespace embedforge::python

@@ -1,5 +1,7 @@
 """Text embeddings on a CPU: convert a checkpoint to ONNX, and turn texts into vectors."""
 
+from typing import Any
+
 from embedforge._core import __version__
 from embedforge.embedder import Embedder, similarity
 from embedforge.errors import (
@@ -13,11 +15,10 @@ from embedforge.model import (
     ConvertResult,
     OptimizeResult,
     PassReport,
-    QuantizeResult,
     convert,
     optimize,
-    quantize,
 )
+from embedforge.quantization import QuantizeResult, quantize
 
 __all__ = [
     "BadInputError",
@@ -33,6 +34,16 @@ __all__ = [
     "__version__",
     "convert",
     "optimize",
+    "qat",
     "quantize",
     "similarity",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """qat() is imported when it is used, since it needs PyTorch."""
+    if name != "qat":
+        raise AttributeError(f"module 'embedforge' has no attribute '{name}'")
+    from embedforge.training import qat
+
+    return qat

@@ -146,8 +146,10 @@ class Calibration {
       const float factor = scale == 0 ? 0 : 1 / scale;
       for (int64_t n = 0; n < p.n; ++n) rest[static_cast<size_t>(k * p.n + n)] *= factor;
     }
-    made.weight = options_.by_inputs ? round_by_inputs(rest, p.k, p.n, input.moments, threads_)
-                                     : round_to_nearest(rest, p.k, p.n, input.importance, threads_);
+    made.weight =
+        options_.by_inputs
+            ? round_by_inputs(rest, p.k, p.n, input.moments, options_.weights, threads_)
+            : round_to_nearest(rest, p.k, p.n, input.importance, options_.weights, threads_);
     std::vector<float> effective(original.size());
     for (int64_t k = 0; k < p.k; ++k) {
       for (int64_t n = 0; n < p.n; ++n)

@@ -78,9 +78,11 @@ std::optional<RangeMethod> range_method(const QuantizeOptions& options) {
     case CalibrateMethod::kPercentile:
       return RangeMethod::kPercentile;
     case CalibrateMethod::kMinMax:
+      return RangeMethod::kMinMax;
+    case CalibrateMethod::kLeastError:
       break;
   }
-  return RangeMethod::kMinMax;
+  return RangeMethod::kLeastError;
 }
 
 void check_options(const QuantizeOptions& options) {
@@ -159,7 +161,8 @@ class Quantization {
     if (!none) {
       const TokenBatch batch =
           quick ? texts.used.first(kQuickTexts) : texts.used.first(texts.used.texts());
-      CalibrateOptions how{.by_inputs = !quick, .ranges = range_method(options_)};
+      CalibrateOptions how{
+          .by_inputs = !quick, .weights = weight_range(), .ranges = range_method(options_)};
       how.progress = [this](size_t done, size_t all) { report("calibrating", done, all); };
       try {
         out = calibrate(original_, products_, batch, threads_, how);
@@ -186,8 +189,8 @@ class Quantization {
         throw_not_supported("node '" + p.node +
                             "': its input can't be calibrated; leave it out with --exclude");
       }
-      decided[i].weight =
-          round_to_nearest(to_floats(original_.initializers.at(p.weight)), p.k, p.n, {}, threads_);
+      decided[i].weight = round_to_nearest(to_floats(original_.initializers.at(p.weight)), p.k, p.n,
+                                           {}, weight_range(), threads_);
       report("rounding", i + 1, products_.size());
     }
   }
@@ -226,6 +229,10 @@ class Quantization {
     for (const size_t p : {size_t{5}, size_t{25}, size_t{50}})
       metadata[fmt::format("embedforge.cosine_p{}", p)] = percentile(p);
     metadata["embedforge.cosine_texts"] = std::to_string(result.cosines.size());
+  }
+
+  WeightRange weight_range() const {
+    return options_.reduce_range ? WeightRange::kReduced : WeightRange::kFull;
   }
 
   void report(const char* what, size_t done, size_t all) const {

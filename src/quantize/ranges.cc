@@ -96,12 +96,26 @@ double RangeFinder::divergence(const Bounds& bounds) const {
   return out;
 }
 
-RangeFinder::Bounds RangeFinder::least_divergence() const {
+/// Inside of the bounds a twelfth of a step's square, outside the distance to them.
+double RangeFinder::squared_error(const Bounds& bounds) const {
+  const double step = (bounds.high - bounds.low) / kSteps;
+  double out = 0;
+  for (size_t i = 0; i < kBins; ++i) {
+    if (counts_[i] == 0) continue;
+    const double middle = (bin_low(i) + bin_low(i + 1)) / 2;
+    const double outside = std::max({0.0, bounds.low - middle, middle - bounds.high});
+    out += counts_[i] * (outside * outside + step * step / 12);
+  }
+  return out;
+}
+
+template <typename Loss>
+RangeFinder::Bounds RangeFinder::least(Loss loss) const {
   Bounds best{low_, high_};
-  double least = divergence(best);
+  double least = loss(best);
   for (double part = 0.98; part > 0.2; part -= 0.02) {
     const Bounds bounds{low_ * part, high_ * part};
-    const double d = divergence(bounds);
+    const double d = loss(bounds);
     if (d >= least) continue;
     least = d;
     best = bounds;
@@ -112,7 +126,11 @@ RangeFinder::Bounds RangeFinder::least_divergence() const {
 StaticRange RangeFinder::find(RangeMethod method) const {
   if (low_ == high_) return range_of(0, 1);
   if (method == RangeMethod::kMinMax) return range_of(low_, high_);
-  const Bounds b = method == RangeMethod::kPercentile ? percentile() : least_divergence();
+  Bounds b = percentile();
+  if (method == RangeMethod::kEntropy)
+    b = least([this](const Bounds& bounds) { return divergence(bounds); });
+  if (method == RangeMethod::kLeastError)
+    b = least([this](const Bounds& bounds) { return squared_error(bounds); });
   return b.low < b.high ? range_of(b.low, b.high) : range_of(low_, high_);
 }
 

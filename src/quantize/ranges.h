@@ -9,11 +9,12 @@
 namespace embedforge::quantization {
 
 /// How the bounds of a constant range are found:
+///   kLeastError  the bounds, of those that both shrink alike, with the least squared error
 ///   kMinMax      the smallest and the largest value
 ///   kPercentile  all but 0.001 % of the values (half at each end)
-///   kEntropy     the bounds, of those that both shrink alike, with which the rounded values'
+///   kEntropy     the bounds, of the same, with which the rounded values'
 ///                distribution is nearest to the values' own (Kullback-Leibler divergence)
-enum class RangeMethod { kMinMax, kEntropy, kPercentile };
+enum class RangeMethod { kLeastError, kMinMax, kEntropy, kPercentile };
 
 /// real = scale * (q - zero), q in 0..255.
 struct StaticRange {
@@ -34,8 +35,11 @@ class RangeFinder {
   void widen(double reach);
   double bin_low(size_t bin) const;
   Bounds percentile() const;
-  Bounds least_divergence() const;
   double divergence(const Bounds& bounds) const;
+  double squared_error(const Bounds& bounds) const;
+  /// The bounds, of those that both shrink alike, of which `loss` is least.
+  template <typename Loss>
+  Bounds least(Loss loss) const;
 
   static constexpr size_t kBins = 4096;  // of [-reach, reach)
   double reach_ = 0;                     // 0: nothing yet

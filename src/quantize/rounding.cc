@@ -30,27 +30,34 @@ float nearest_integer(float x) {
   return (x + kMagic) - kMagic;
 }
 
-/// The largest weight of each column is 127 steps.
-std::vector<float> largest_scales(std::span<const float> w, int64_t k, int64_t n) {
+/// The steps of each column with which its weights fit the range.
+std::vector<float> fitting_scales(std::span<const float> w, int64_t k, int64_t n,
+                                  WeightRange range) {
   std::vector<float> out(static_cast<size_t>(n), 0);
   for (int64_t row = 0; row < k; ++row) {
     const float* from = w.data() + row * n;
-    for (size_t c = 0; c < out.size(); ++c) out[c] = std::max(out[c], std::fabs(from[c]));
+    for (size_t c = 0; c < out.size(); ++c) out[c] = std::max(out[c], std::fabs(from[c]) / 127);
+    if (range == WeightRange::kFull || row % 2 == 0) continue;
+    for (size_t c = 0; c < out.size(); ++c) {
+      const float pair = std::fabs(from[c] + from[static_cast<int64_t>(c) - n]);
+      out[c] = std::max(out[c], pair / kMostPair);
+    }
   }
-  for (float& scale : out) scale = scale > 0 ? scale / 127.0F : 1.0F;
+  for (float& scale : out) scale = scale > 0 ? scale : 1.0F;
   return out;
 }
 
-/// The step that q may take beside `partner`, the other weight of its 16-bit lane.
-double nearest_beside(double steps, int partner) {
-  const double high = partner > 0 ? std::min(127, kMostPair - partner) : 127;
-  const double low = partner < 0 ? std::max(-127, -kMostPair - partner) : -127;
+/// The step that a weight may take beside `partner`, the other one of its 16-bit lane.
+double nearest_beside(double steps, int partner, WeightRange range) {
+  const bool alone = range == WeightRange::kFull;
+  const double high = alone || partner <= 0 ? 127 : std::min(127, kMostPair - partner);
+  const double low = alone || partner >= 0 ? -127 : std::max(-127, -kMostPair - partner);
   return std::clamp(std::nearbyint(steps), low, high);
 }
 
 /// Columns [first, first + count) of round_to_nearest.
 void round_columns(std::span<const float> w, int64_t n, std::span<const float> importance,
-                   int64_t first, int64_t count, RoundedMatrix& out) {
+                   WeightRange range, int64_t first, int64_t count, RoundedMatrix& out) {
   const auto columns = static_cast<size_t>(count);
   const auto k = static_cast<int64_t>(w.size()) / n;
   const std::vector<float> largest(out.scales.begin() + first, out.scales.begin() + first + count);
@@ -84,7 +91,7 @@ void round_columns(std::span<const float> w, int64_t n, std::span<const float> i
       const auto at = static_cast<size_t>(row * n + c);
       const double steps = w[at] / out.scales[static_cast<size_t>(c)];
       const int partner = row % 2 == 1 ? out.q[at - static_cast<size_t>(n)] : 0;
-      out.q[at] = static_cast<int8_t>(nearest_beside(steps, partner));
+      out.q[at] = static_cast<int8_t>(nearest_beside(steps, partner, range));
     }
   }
 }
@@ -121,11 +128,12 @@ Matrix inverse_factor(std::span<const float> moments, const std::vector<Index>& 
 }  // namespace
 
 RoundedMatrix round_to_nearest(std::span<const float> w, int64_t k, int64_t n,
-                               std::span<const float> importance, ThreadPool& threads) {
-  RoundedMatrix out{k, n, std::vector<int8_t>(w.size()), largest_scales(w, k, n)};
+                               std::span<const float> importance, WeightRange range,
+                               ThreadPool& threads) {
+  RoundedMatrix out{k, n, std::vector<int8_t>(w.size()), fitting_scales(w, k, n, range)};
   threads.run([&](int member) {
     const int64_t first = n * member / threads.size();
-    round_columns(w, n, importance, first, n * (member + 1) / threads.size() - first, out);
+    round_columns(w, n, importance, range, first, n * (member + 1) / threads.size() - first, out);
   });
   return out;
 }
@@ -141,8 +149,9 @@ float round_row(std::span<const float> row, int8_t* q) {
 }
 
 RoundedMatrix round_by_inputs(std::span<const float> w, int64_t k, int64_t n,
-                              std::span<const float> moments, ThreadPool& threads) {
-  RoundedMatrix out{k, n, std::vector<int8_t>(w.size()), largest_scales(w, k, n)};
+                              std::span<const float> moments, WeightRange range,
+                              ThreadPool& threads) {
+  RoundedMatrix out{k, n, std::vector<int8_t>(w.size()), fitting_scales(w, k, n, range)};
   std::vector<Index> order(static_cast<size_t>(k));
   std::iota(order.begin(), order.end(), Index{0});
   const auto moment = [&](Index i) { return moments[static_cast<size_t>(i * k + i)]; };
@@ -167,7 +176,7 @@ RoundedMatrix round_by_inputs(std::span<const float> w, int64_t k, int64_t n,
         for (Index c = 0; c < count; ++c) {
           const double scale = out.scales[static_cast<size_t>(first + c)];
           const int8_t partner = out.q[beside + static_cast<size_t>(c)];  // 0 before its turn
-          const double q = nearest_beside(rest(i, c) / scale, partner);
+          const double q = nearest_beside(rest(i, c) / scale, partner, range);
           out.q[row + static_cast<size_t>(c)] = static_cast<int8_t>(q);
           errors(i - begin, c) = (rest(i, c) - q * scale) / u(i, i);
         }

@@ -18,7 +18,8 @@ struct Tokens {
   TokenBatch batch() const { return {ids, {}, offsets}; }
   /// The first ones.
   TokenBatch first(size_t count) const {
-    return {ids, {}, std::span(offsets).first(std::min(count, texts()) + 1)};
+    const size_t kept = std::min(count, texts());
+    return {std::span(ids).first(offsets[kept]), {}, std::span(offsets).first(kept + 1)};
   }
 };
 
