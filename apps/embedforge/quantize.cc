@@ -180,8 +180,8 @@ void add_quantize(CLI::App& app) {
       ->check(CLI::IsMember({"mse", "minmax", "entropy", "percentile"}))
       ->capture_default_str();
   command->add_flag("--reduce-range", flags->options.reduce_range,
-                    "weights that can't saturate on processors with AVX2 but without VNNI: faster "
-                    "there, and a little less near to the float model");
+                    "int8 weights that can't saturate on AVX2 without VNNI: faster there in ONNX "
+                    "Runtime, and a little less near to the float model");
   command->add_option("--samples", flags->options.samples, "texts used for rounding at most")
       ->capture_default_str();
   command->add_option(

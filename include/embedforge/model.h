@@ -106,8 +106,8 @@ struct QuantizeOptions {
   DefaultTexts default_texts = DefaultTexts::kQuick;
   size_t samples = 100;  // texts that are used for it at most; others are for the report
   CalibrateMethod calibrate_method = CalibrateMethod::kLeastError;
-  /// Weights of which no neighbours can saturate 16 bits: faster on AVX2 without VNNI, here, and
-  /// exact there in ONNX Runtime; a little less near to the float model.
+  /// Weights of which no neighbours can saturate 16 bits, stored as int8: faster in ONNX Runtime on
+  /// AVX2 without VNNI; a little less near to the float model. Static files always have them.
   bool reduce_range = false;
   /// The mean cosine to the float model that is asked for; the fewest products that reach it stay
   /// float. 0: none is asked for.

@@ -44,6 +44,20 @@ def _straight(x: Value) -> Value:
     return x + (torch.round(x) - x).detach()
 
 
+def _steps(weight: Value, scale: Value) -> Value:
+    """A [k, n] weight in whole steps, as WeightRange::kReduced has them: of two neighbours (2i and
+    2i + 1) those of one sign sum to 128 at most."""
+    steps = torch.clamp(_straight(weight / scale), -127, 127)
+    paired = steps.shape[0] // 2 * 2
+    first, second = steps[0:paired:2], steps[1:paired:2]
+    partner = first.detach()
+    high = torch.where(partner > 0, 128 - partner, 127.0).clamp(max=127)
+    low = torch.where(partner < 0, -128 - partner, -127.0).clamp(min=-127)
+    second = torch.minimum(torch.maximum(second, low), high)
+    pairs = torch.stack([first, second], dim=1).reshape(paired, -1)
+    return torch.cat([pairs, steps[paired:]])
+
+
 def _along(x: Value, values: Value, axis: int) -> Value:
     if values.ndim == 0 or values.numel() == 1:
         return values.reshape(())
@@ -140,7 +154,7 @@ class OnnxModule:
         if op == "DequantizeLinear":
             scale = _along(x[0], x[1], a.get("axis", 1))
             if names[0] in self.trained:
-                return torch.clamp(_straight(x[0] / scale), -127, 127) * scale
+                return _steps(x[0], scale) * scale
             zero = _along(x[0], x[2].to(scale.dtype), a.get("axis", 1))
             return (x[0].to(scale.dtype) - zero) * scale
         raise NotSupportedError(f"training of a graph with the operator {op}")
@@ -208,7 +222,7 @@ def _export(student: OnnxModule, weights: dict[str, tuple[str, Value]]) -> dict[
         array = value.detach()
         if name in weights:
             scale = student.trained[weights[name][0]].detach()
-            array = torch.clamp(torch.round(array / scale), -127, 127).to(torch.int8)
+            array = _steps(array, scale).to(torch.int8)
         out[name] = array.contiguous().numpy().tobytes()
     return out
 

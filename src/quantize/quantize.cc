@@ -231,8 +231,11 @@ class Quantization {
     metadata["embedforge.cosine_texts"] = std::to_string(result.cosines.size());
   }
 
+  /// Static products are u8 times s8 in ONNX Runtime, too.
   WeightRange weight_range() const {
-    return options_.reduce_range ? WeightRange::kReduced : WeightRange::kFull;
+    return options_.reduce_range || options_.method == QuantizeMethod::kStatic
+               ? WeightRange::kReduced
+               : WeightRange::kFull;
   }
 
   void report(const char* what, size_t done, size_t all) const {

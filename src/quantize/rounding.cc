@@ -130,7 +130,7 @@ Matrix inverse_factor(std::span<const float> moments, const std::vector<Index>& 
 RoundedMatrix round_to_nearest(std::span<const float> w, int64_t k, int64_t n,
                                std::span<const float> importance, WeightRange range,
                                ThreadPool& threads) {
-  RoundedMatrix out{k, n, std::vector<int8_t>(w.size()), fitting_scales(w, k, n, range)};
+  RoundedMatrix out{k, n, range, std::vector<int8_t>(w.size()), fitting_scales(w, k, n, range)};
   threads.run([&](int member) {
     const int64_t first = n * member / threads.size();
     round_columns(w, n, importance, range, first, n * (member + 1) / threads.size() - first, out);
@@ -151,7 +151,7 @@ float round_row(std::span<const float> row, int8_t* q) {
 RoundedMatrix round_by_inputs(std::span<const float> w, int64_t k, int64_t n,
                               std::span<const float> moments, WeightRange range,
                               ThreadPool& threads) {
-  RoundedMatrix out{k, n, std::vector<int8_t>(w.size()), fitting_scales(w, k, n, range)};
+  RoundedMatrix out{k, n, range, std::vector<int8_t>(w.size()), fitting_scales(w, k, n, range)};
   std::vector<Index> order(static_cast<size_t>(k));
   std::iota(order.begin(), order.end(), Index{0});
   const auto moment = [&](Index i) { return moments[static_cast<size_t>(i * k + i)]; };

@@ -14,14 +14,15 @@ namespace embedforge::quantization {
 enum class WeightRange {
   kFull,  // -127..127
   /// The same, and of the weights 2i and 2i + 1 of a column those of one sign sum to 128 at most:
-  /// vpmaddubsw never saturates, so that the native engine takes its fastest form on AVX2 and ONNX
-  /// Runtime's products are exact without VNNI. Steps are about 1.3 times as large.
+  /// vpmaddubsw never saturates, so that ONNX Runtime's u8s8 products are exact on AVX2 without
+  /// VNNI. Steps are about 1.3 times as large.
   kReduced,
 };
 
 /// w(k, n) ~ scales[n] * q[k * n_count + n], symmetric.
 struct RoundedMatrix {
   int64_t k = 0, n = 0;
+  WeightRange range = WeightRange::kFull;
   std::vector<int8_t> q;
   std::vector<float> scales;
 

@@ -102,9 +102,8 @@ std::string ProductWriter::row_product(const Input& in, const Product& product,
     steps.push_back(scale / 255.0F);
     sums.push_back(scale * static_cast<float>(sum));
   }
-  const std::string integers = nodes_.constant(
-      w + "_quantized", Tensor::from(DataType::kInt8, {product.k, product.n}, weight.q));
-  const std::string sum = nodes_.add("MatMulInteger", {in.rounded, integers}, w + "_sum");
+  const std::string sum =
+      nodes_.add("MatMulInteger", integer_inputs(in, product, weight), w + "_sum");
   const std::string real = nodes_.cast(sum, w + "_real");
   const std::string scaled =
       nodes_.add("Mul", {real, nodes_.floats(w + "_scale", {product.n}, steps)}, w + "_scaled");
@@ -112,6 +111,26 @@ std::string ProductWriter::row_product(const Input& in, const Product& product,
   const std::string low =
       nodes_.add("Mul", {in.low, nodes_.floats(w + "_column_sums", {product.n}, sums)}, w + "_low");
   return nodes_.add("Add", {ranged, low}, out);
+}
+
+/// Weights of the reduced range are int8. Others are uint8 around 128: ONNX Runtime multiplies two
+/// unsigned matrices exactly on every processor, but saturates u8 times s8 on AVX2 without VNNI.
+std::vector<std::string> ProductWriter::integer_inputs(const Input& in, const Product& product,
+                                                       const RoundedMatrix& weight) {
+  const std::string name = product.weight + "_quantized";
+  const std::vector<int64_t> dims = {product.k, product.n};
+  if (weight.range == WeightRange::kReduced)
+    return {in.rounded, nodes_.constant(name, Tensor::from(DataType::kInt8, dims, weight.q))};
+  std::vector<uint8_t> shifted;
+  shifted.reserve(weight.q.size());
+  for (const int8_t q : weight.q) shifted.push_back(static_cast<uint8_t>(q + 128));
+  return {in.rounded,
+          nodes_.constant(name, Tensor::from(DataType::kUint8, dims, std::move(shifted))),
+          byte("embedforge_zero", 0), byte("embedforge_middle", 128)};
+}
+
+std::string ProductWriter::byte(const std::string& name, uint8_t value) {
+  return nodes_.constant(name, Tensor::from(DataType::kUint8, {}, std::vector<uint8_t>{value}));
 }
 
 std::string ProductWriter::range_product(const Input& in, const Product& product,
@@ -165,16 +184,14 @@ void ProductWriter::by_row(const std::string& from, const std::string& x, Input&
   const std::string shifted = nodes_.add("Sub", {from, out.low}, x + "_shifted");
   const std::string unit = nodes_.add("Div", {shifted, out.range}, x + "_unit");
   const std::string step = nodes_.scalar("embedforge_step", 1.0F / 255.0F);
-  const std::string zero = nodes_.constant(
-      "embedforge_zero", Tensor::from(DataType::kUint8, {}, std::vector<uint8_t>{0}));
-  out.rounded = nodes_.add("QuantizeLinear", {unit, step, zero}, x + "_rounded");
+  out.rounded =
+      nodes_.add("QuantizeLinear", {unit, step, byte("embedforge_zero", 0)}, x + "_rounded");
 }
 
 void ProductWriter::by_range(const std::string& from, const std::string& x,
                              const StaticRange& range, Input& out) {
   const std::string scale = nodes_.scalar(x + "_step", range.scale);
-  const std::string zero = nodes_.constant(
-      x + "_zero", Tensor::from(DataType::kUint8, {}, std::vector<uint8_t>{range.zero}));
+  const std::string zero = byte(x + "_zero", range.zero);
   const std::string q = nodes_.add("QuantizeLinear", {from, scale, zero}, x + "_rounded");
   out.rounded = nodes_.add("DequantizeLinear", {q, scale, zero}, x + "_dequantized");
 }

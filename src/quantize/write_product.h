@@ -61,6 +61,9 @@ class ProductWriter {
   void by_row(const std::string& from, const std::string& x, Input& out);
   void by_range(const std::string& from, const std::string& x, const StaticRange& range,
                 Input& out);
+  std::vector<std::string> integer_inputs(const Input& in, const Product& product,
+                                          const RoundedMatrix& weight);
+  std::string byte(const std::string& name, uint8_t value);
   std::string row_product(const Input& in, const Product& product, const RoundedMatrix& weight,
                           const std::string& out);
   std::string range_product(const Input& in, const Product& product, const RoundedMatrix& weight,
