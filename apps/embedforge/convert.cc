@@ -19,6 +19,7 @@ struct ConvertFlags {
 };
 
 void run_convert(const ConvertFlags& flags) {
+  if (flags.verify) check_can_verify(flags.model);
   const ConvertResult result = convert(flags.model, flags.out, flags.options);
   print(fmt::format("checkpoint {:>10}\n", size_text(result.checkpoint_bytes)));
   for (const WrittenFile& file : result.files) {
