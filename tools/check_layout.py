@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},
-    "backends": {"engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
+    "backends": {"engine", "plan", "graph", "kernels", "tokenize", "convert", "config", "hub"},
 }
 ABOVE = {"serve", "pipeline", "evaluate", "benchmark"}  # these may include all that is below them
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "backends/pooled_layers.h"
 #include "backends/text.h"
 #include "base/threads.h"
 #include "config/model_config.h"
@@ -93,6 +94,7 @@ struct Embedder::Impl {
   Engine engine;
   PoolKind pooling;
   size_t max_length;
+  PooledLayers dense;
 
   std::string prompt_of(const EncodeOptions& options) const {
     if (!options.prompt.empty()) return options.prompt;
@@ -155,10 +157,16 @@ Embedder Embedder::load(const std::string& model, const EmbedderOptions& options
     const auto most = static_cast<size_t>(program.max_positions);
     limit = limit == 0 ? most : std::min(limit, most);
   }
+  if (!program.head.empty()) {
+    throw_not_supported(onnx.string() +
+                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
+  }
   Engine engine(program,
                 {.precision = options.precision, .threads = options.threads, .model = onnx});
-  return Embedder(std::make_unique<Impl>(
-      Impl{onnx, std::move(config), std::move(tokenizer), std::move(engine), pooling, limit}));
+  PooledLayers dense(config.dense, engine.hidden_size());
+  return Embedder(
+      std::make_unique<Impl>(Impl{onnx, std::move(config), std::move(tokenizer), std::move(engine),
+                                  pooling, limit, std::move(dense)}));
 }
 
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -188,8 +196,10 @@ Matrix Embedder::encode(std::span<const std::string_view> texts,
   for (size_t begin = 0; begin < texts.size(); begin += window) {
     const size_t count = std::min(window, texts.size() - begin);
     impl_->tokenize(texts, begin, count, prompt, ids, offsets);
-    rows.resize(count * width);
+    const size_t hidden = impl_->engine.hidden_size();
+    rows.resize(count * hidden);
     impl_->engine.embed({ids, {}, offsets}, impl_->pooling, rows.data());
+    if (!impl_->dense.empty()) rows = impl_->dense.apply(rows, count, hidden);
     for (size_t i = 0; i < count; ++i) {
       float* out = result.values.data() + (begin + i) * columns;
       std::copy_n(rows.data() + i * width, columns, out);
@@ -204,7 +214,7 @@ Matrix Embedder::encode(std::span<const std::string> texts, const EncodeOptions&
   return encode(std::span<const std::string_view>(views), options);
 }
 
-size_t Embedder::dimension() const { return impl_->engine.hidden_size(); }
+size_t Embedder::dimension() const { return impl_->dense.width(impl_->engine.hidden_size()); }
 size_t Embedder::max_length() const { return impl_->max_length; }
 int Embedder::threads() const { return impl_->engine.threads(); }
 std::string Embedder::model_path() const { return impl_->onnx.string(); }

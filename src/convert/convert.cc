@@ -50,6 +50,13 @@ std::set<fs::path> companions(const fs::path& folder, const ModelConfig& config)
       if (fs::is_regular_file(folder / relative, ignored)) found.insert(relative);
     }
   }
+  for (const DenseModule& module : config.dense) {
+    const fs::path relative = module.folder.lexically_relative(folder);
+    found.insert(relative / "config.json");
+    for (const fs::path& file : read_checkpoint(module.folder).files) {
+      found.insert(relative / file.filename());
+    }
+  }
   return found;
 }
 
