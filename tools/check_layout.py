@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "graph": set(),
     "kernels": set(),
     "config": set(),
+    "http": set(),
     "hub": set(),
     "convert": {"graph", "config", "hub"},
     "passes": {"graph", "hub"},
