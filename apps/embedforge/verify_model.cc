@@ -53,14 +53,15 @@ void scale_to_unit_length(std::vector<double>& values) {
 }  // namespace
 
 void check_can_verify(const std::string& checkpoint) {
-  const ModelConfig config = read_model_config(resolve_model(checkpoint).folder);
+  const ModelConfig config =
+      read_model_config(resolve_model(checkpoint, PullWhat::kWeights).folder);
   if (config.architecture == "bert") return;
   throw_not_supported("--verify computes model_type \"bert\" only, and " + checkpoint + " is \"" +
                       config.architecture + "\"; leave it out");
 }
 
 void verify_model(const std::string& checkpoint, const std::filesystem::path& written) {
-  const std::filesystem::path folder = resolve_model(checkpoint).folder;
+  const std::filesystem::path folder = resolve_model(checkpoint, PullWhat::kWeights).folder;
   const ModelConfig config = read_model_config(folder);
   const BertConfig bert = read_bert_config(JsonFile::read(config.transformer / "config.json"));
   const TensorMap weights = bert_weights(bert, read_checkpoint(config.transformer).tensors);

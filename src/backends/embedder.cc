@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "backends/find_onnx.h"
 #include "backends/pooled_layers.h"
 #include "backends/text.h"
 #include "base/threads.h"
@@ -24,23 +25,6 @@ namespace fs = std::filesystem;
 /// Texts that are tokenized and sorted together at most; bounds the memory of a call, whatever the
 /// length of its list.
 constexpr size_t kWindow = 4096;
-
-fs::path find_onnx(const ResolvedModel& model, const std::string& file) {
-  if (!file.empty()) {
-    fs::path path = model.folder / file;
-    if (!fs::is_regular_file(path))
-      throw_bad_input(path.string() +
-                      ": no such file; give file= as a path within the model folder");
-    return path;
-  }
-  if (!model.file.empty()) return model.file;
-  for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
-    if (fs::is_regular_file(model.folder / name)) return model.folder / name;
-  }
-  throw_bad_input(model.folder.string() +
-                  ": has no onnx/model.onnx; make one with `embedforge convert " +
-                  model.folder.string() + " -o DIR`");
-}
 
 PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& wanted) {
   if (wanted) {

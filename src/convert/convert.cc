@@ -102,7 +102,7 @@ ConvertResult convert(const std::string& model, const fs::path& out,
   if (options.opset < kFirstOpset || options.opset > kLastOpset) {
     throw_usage("opset " + std::to_string(options.opset) + " is not supported; choose 17 to 20");
   }
-  const ResolvedModel resolved = resolve_model(model);
+  const ResolvedModel resolved = resolve_model(model, PullWhat::kWeights);
   if (!resolved.file.empty()) {
     throw_bad_input(model + ": is an .onnx file already; convert takes a folder with a checkpoint");
   }
