@@ -48,7 +48,7 @@ class Hub:
             def do_GET(self) -> None:
                 hub.answer(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_GET  # noqa: N815
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True

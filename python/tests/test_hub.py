@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -65,7 +64,7 @@ def check_cache(cache: Path, hub: Hub) -> Path:
     for path in snapshot.rglob("*"):
         if path.is_dir():
             continue
-        assert path.is_symlink() and not os.path.isabs(os.readlink(path))
+        assert path.is_symlink() and not path.readlink().is_absolute()
         assert path.read_bytes() == hub.files[str(path.relative_to(snapshot))]
     return snapshot
 
@@ -75,7 +74,11 @@ def hub_download(*arguments: str) -> str:
     code = "import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], **eval(sys.argv[2])))"
     options = arguments[0] if arguments else "{}"
     done = subprocess.run(
-        [sys.executable, "-c", code, ID, options], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code, ID, options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
     return done.stdout.strip()
 
@@ -141,7 +144,10 @@ def test_offline(hub: Hub, cache: Path, run: Run, monkeypatch: pytest.MonkeyPatc
 
 def test_cut_transfers_go_on(hub: Hub, cache: Path, run: Run) -> None:
     size = len(hub.files[WEIGHTS])
-    hub.faults = {WEIGHTS: [("cut", size // 3), ("cut", size // 4)], "tokenizer.json": [("cut", 10)]}
+    hub.faults = {
+        WEIGHTS: [("cut", size // 3), ("cut", size // 4)],
+        "tokenizer.json": [("cut", 10)],
+    }
     done = run("pull", ID)
     assert done.returncode == 0, done.stderr
     check_cache(cache, hub)
@@ -257,7 +263,8 @@ def test_two_processes(hub: Hub, cache: Path, run: Run) -> None:
     hub.files = {"config.json": b"{}", WEIGHTS: content}
     results: list[int] = []
     threads = [
-        threading.Thread(target=lambda: results.append(run("pull", ID).returncode)) for _ in range(3)
+        threading.Thread(target=lambda: results.append(run("pull", ID).returncode))
+        for _ in range(3)
     ]
     for thread in threads:
         thread.start()

@@ -61,6 +61,18 @@ PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& want
       "with --pooling");
 }
 
+/// (row - mean) / deviation, which nomic's models want before a row is cut to fewer dimensions
+/// (their pages; Matryoshka).
+void center_and_scale(float* row, size_t n) {
+  double mean = 0;
+  for (size_t i = 0; i < n; ++i) mean += row[i];
+  mean /= static_cast<double>(n);
+  double variance = 0;
+  for (size_t i = 0; i < n; ++i) variance += (row[i] - mean) * (row[i] - mean);
+  const double scale = 1 / std::sqrt(variance / static_cast<double>(n) + 1e-5);
+  for (size_t i = 0; i < n; ++i) row[i] = static_cast<float>((row[i] - mean) * scale);
+}
+
 void scale_to_unit_length(float* row, size_t n) {
   double squares = 0;
   for (size_t i = 0; i < n; ++i) squares += static_cast<double>(row[i]) * row[i];
@@ -186,6 +198,8 @@ Matrix Embedder::encode(std::span<const std::string_view> texts,
     if (!impl_->dense.empty()) rows = impl_->dense.apply(rows, count, hidden);
     for (size_t i = 0; i < count; ++i) {
       float* out = result.values.data() + (begin + i) * columns;
+      if (columns < width && impl_->config.architecture == "nomic_bert")
+        center_and_scale(rows.data() + i * width, width);
       std::copy_n(rows.data() + i * width, columns, out);
       if (options.normalize) scale_to_unit_length(out, columns);
     }

@@ -202,6 +202,12 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   }
   read_length(config);
   read_prompts(folder, config);
+  if (config.architecture == "nomic_bert" && config.prompts.empty()) {
+    // nomic-embed-text's page names these; its configuration doesn't.
+    config.prompts = {{"query", "search_query: "},        {"document", "search_document: "},
+                      {"search_query", "search_query: "}, {"search_document", "search_document: "},
+                      {"clustering", "clustering: "},     {"classification", "classification: "}};
+  }
   return config;
 }
 

@@ -35,7 +35,7 @@ Peeled peel(const Operand& operand, int64_t head_size) {
   }
   out.heads.gamma.assign(norm->gamma.begin(), norm->gamma.begin() + norm->group);
   out.heads.epsilon = norm->epsilon;
-  out.root.of = norm->in;
+  out.root = {norm->in, norm->column + out.root.column};
   return out;
 }
 

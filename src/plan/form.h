@@ -85,7 +85,8 @@ struct Norm {
   NormKind kind = NormKind::kLayerNorm;
   std::vector<float> gamma, beta;  // one for each column
   float epsilon = 0;
-  int64_t group = 0;  // columns that are normalized by themselves (a head); 0: the whole row
+  int64_t group = 0;   // columns that are normalized by themselves (a head); 0: the whole row
+  int64_t column = 0;  // of `in`, where the first group is
 };
 struct Sum {
   Ref a, b;
@@ -102,7 +103,8 @@ struct Stat {  // a function of one number a row
   Ref in;
   Kind kind = Kind::kMean;
   Samples values;
-  int64_t group = 0;  // one number a head of that many columns; 0: one a row
+  int64_t group = 0;   // one number a head of that many columns; 0: one a row
+  int64_t column = 0;  // of `in`, where the first head is
 };
 /// Columns of heads, each a sum of columns of the same head of `in` times numbers that depend on
 /// the position: a rotary embedding while it is recognized. A row has heads * columns.size()

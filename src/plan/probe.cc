@@ -50,9 +50,9 @@ bool for_all(const Known& value, const std::vector<Probe>& probes, bool by_token
 
 }  // namespace
 
-std::vector<Probe> make_probes(int64_t longest) {
+std::vector<Probe> make_probes(int64_t longest, int64_t attended) {
   std::vector<Probe> probes = {make_probe(2, 5, {5, 3}), make_probe(3, 11, {7, 11, 2})};
-  if (longest > 13) probes.push_back(make_probe(1, longest, {longest - 4}));
+  if (longest > 13) probes.push_back(make_probe(1, longest, {attended}));
   return probes;
 }
 

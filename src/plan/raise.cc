@@ -61,8 +61,8 @@ struct Built {
   int64_t shown_length = 0;
 };
 
-Built build(const Graph& graph, int64_t longest) {
-  const std::map<std::string, Form> outputs = trace(graph, make_probes(longest));
+Built build(const Graph& graph, int64_t longest, int64_t attended) {
+  const std::map<std::string, Form> outputs = trace(graph, make_probes(longest, attended));
   Ref hidden;
   Ref pooled;
   const Unknown* problem = nullptr;
@@ -115,13 +115,13 @@ bool shows_all(const Built& built) {
 Program raise(const Graph& graph) {
   Built built;
   try {
-    built = build(graph, kLongProbe);
+    built = build(graph, kLongProbe, kLongProbe - 4);
   } catch (const Error& first) {
     // A model with a short position table can't run the long probe, and needs none beyond its
     // table.
-    const int64_t positions = build(graph, 0).program.max_positions;
+    const int64_t positions = build(graph, 0, 0).program.max_positions;
     if (positions == 0 || positions >= kLongProbe) throw first;
-    built = build(graph, positions);
+    built = build(graph, positions, positions);
   }
   if (!shows_all(built)) {
     throw_not_supported("attention's bias by distance still changes at " +

@@ -40,7 +40,8 @@ bool is_matrix(const Ref& of) {
 }
 
 Form with_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& values) {
-  return Viewed{make(call, Stat{stat.in, stat.kind, values, stat.group}, in.of->width, {stat.in}),
+  return Viewed{make(call, Stat{stat.in, stat.kind, values, stat.group, stat.column}, in.of->width,
+                     {stat.in}),
                 in.view};
 }
 
@@ -154,7 +155,7 @@ std::optional<Form> pointwise(const Call& call, const Viewed& a, const Viewed& b
   const auto* stat_b = b.of->get<Stat>();
   if (stat_a != nullptr && stat_b != nullptr) {
     if (stat_a->in != stat_b->in || stat_a->kind != stat_b->kind ||
-        stat_a->group != stat_b->group) {
+        stat_a->group != stat_b->group || stat_a->column != stat_b->column) {
       return std::nullopt;
     }
     return with_stat(call, a, *stat_a, combine(stat_a->values, stat_b->values, f));

@@ -92,18 +92,21 @@ double attention_scale(const Call& call, int64_t head_size) {
   return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(head_size));
 }
 
-/// What the operator's own attributes and its attention bias (input `bias`) do to the scores.
-void read_effects(const Call& call, size_t bias, Scores& scores) {
+/// What the operator's own attributes, its attention bias and its mask (inputs) do to the scores.
+void read_effects(const Call& call, size_t mask, size_t bias, Scores& scores) {
   if (call.node().int_attribute("do_rotary", 0) != 0) call.refuse("is rotary");
   if (call.node().int_attribute("unidirectional", 0) != 0) scores.causal = scores.masked = true;
-  if (!call.has(bias)) return;
-  const auto values = call.known_or_constant(bias);
-  if (!values) call.refuse("has an attention bias that depends on the tokens' values");
-  apply_effect(call, additive_effect(*values, call.probe_list()), scores);
+  if (call.has(bias)) {
+    const auto values = call.known_or_constant(bias);
+    if (!values) call.refuse("has an attention bias that depends on the tokens' values");
+    apply_effect(call, additive_effect(*values, call.probe_list()), scores);
+  }
+  if (call.has(mask) || !scores.masked) check_mask_input(call, mask);
+  scores.masked = true;
 }
 
 /// One value with the columns of q, k and v side by side.
-Form packed_attention(const Call& call, const Viewed& qkv, size_t bias) {
+Form packed_attention(const Call& call, const Viewed& qkv, size_t mask, size_t bias) {
   if (const auto* sizes = call.node().ints_attribute("qkv_hidden_sizes")) {
     if (sizes->size() != 3 || (*sizes)[0] != (*sizes)[1] || (*sizes)[0] != (*sizes)[2]) {
       call.refuse("has q, k and v of different widths");
@@ -116,24 +119,21 @@ Form packed_attention(const Call& call, const Viewed& qkv, size_t bias) {
   }
   Scores scores{{qkv.of, 0}, {qkv.of, width}, heads, heads, width / heads};
   scores.scale = attention_scale(call, width / heads);
-  scores.masked = true;
-  read_effects(call, bias, scores);
+  read_effects(call, mask, bias, scores);
   return attention(call, scores, {qkv.of, 2 * width});
 }
 
 /// Attention(input, weights, bias, mask_index, past, attention_bias, past_sequence_length)
 Forms packed(const Call& call) {
   if (call.has(4) || call.has(6)) call.refuse("has a past");
-  check_mask_input(call, 3);
   const Form qkv = product(call, call.need_viewed(0), call.need_constant(1), {});
-  return {packed_attention(call, add_bias(call, std::get<Viewed>(qkv), 2), 5)};
+  return {packed_attention(call, add_bias(call, std::get<Viewed>(qkv), 2), 3, 5)};
 }
 
 /// QAttention(input, weight, bias, input_scale, weight_scale, mask_index, input_zero_point,
 /// weight_zero_point, past)
 Forms quantized_packed(const Call& call) {
   if (call.has(8)) call.refuse("has a past");
-  check_mask_input(call, 5);
   const Viewed& in = call.need_viewed(0);
   Viewed input = in;
   ActivationQuant quant;
@@ -150,7 +150,7 @@ Forms quantized_packed(const Call& call) {
   Product out = *value.of->get<Product>();
   out.weight.activation = quant;
   const Viewed qkv{make(call, out, value.of->width, {out.in}), value.view};
-  return {packed_attention(call, add_bias(call, qkv, 2), kNone)};
+  return {packed_attention(call, add_bias(call, qkv, 2), 5, kNone)};
 }
 
 /// MultiHeadAttention(query, key, value, bias, key_padding_mask, attention_bias, past_key,
@@ -164,26 +164,26 @@ Forms separate(const Call& call) {
     double scale = 1;
     in = rotated(call, in, &scale);
     if (!nearly(scale, 1)) call.refuse("has a rotary embedding that changes lengths");
-    if (!same_axes(in.view, token_view(in.of->width)) || in.view.column != 0) {
+    const auto columns = in.view.axes.empty() ? std::nullopt : column_size(in.view.axes.back());
+    if (!columns || !same_axes(in.view, token_view(*columns))) {
       call.refuse("has q, k or v that are not [batch, sequence, width]");
     }
-    if (width != 0 && in.of->width != width) call.refuse("has q, k and v of different widths");
-    width = in.of->width;
+    if (width != 0 && *columns != width) call.refuse("has q, k and v of different widths");
+    width = *columns;
     if (call.has(3)) {
+      if (in.of->width != width) call.refuse("has a bias for a part of a row");
       const std::vector<float> bias = need_floats(call, 3);
       if (static_cast<int64_t>(bias.size()) != 3 * width)
         call.refuse("has a bias that doesn't fit");
       const auto first = bias.begin() + static_cast<ptrdiff_t>(i) * width;
       in = std::get<Viewed>(add_vector(call, in, std::vector<float>(first, first + width)));
     }
-    operands.push_back({in.of, 0});
+    operands.push_back({in.of, in.view.column});
   }
   const int64_t heads = head_count(call, width);
   Scores scores{operands[0], operands[1], heads, heads, width / heads};
   scores.scale = attention_scale(call, width / heads);
-  read_effects(call, 5, scores);
-  if (call.has(4) || !scores.masked) check_mask_input(call, 4);
-  scores.masked = true;
+  read_effects(call, 4, 5, scores);
   return {attention(call, scores, operands[2])};
 }
 

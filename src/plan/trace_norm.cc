@@ -36,29 +36,37 @@ bool is_inverse_root(const Samples& factor) {
   return true;
 }
 
-/// The size of a head where a view has the heads of a row, side by side, as an axis of their own;
-/// nullopt for others.
-std::optional<int64_t> head_columns(const Viewed& in) {
-  if (in.view.axes.empty() || in.view.column != 0) return std::nullopt;
+/// Heads, side by side, that a view has as an axis of their own.
+struct HeadColumns {
+  int64_t heads = 0, size = 0;
+};
+
+/// nullopt for views of whole rows and others.
+std::optional<HeadColumns> head_columns(const Viewed& in) {
+  if (in.view.axes.empty()) return std::nullopt;
   const auto size = column_size(in.view.axes.back());
   if (!size || in.view.axes.back() != column_axis(*size)) return std::nullopt;
-  int64_t heads = 1;
+  HeadColumns out{1, *size};
   for (size_t i = 0; i + 1 < in.view.axes.size(); ++i) {
     for (const Atom& atom : in.view.axes[i]) {
       if (atom.kind != Atom::Kind::kColumn) continue;
-      if (heads != 1 || atom.stride != *size) return std::nullopt;
-      heads = atom.size;
+      if (out.heads != 1 || atom.stride != *size) return std::nullopt;
+      out.heads = atom.size;
     }
   }
-  if (heads == 1 || heads * *size != in.of->width) return std::nullopt;
-  return size;
+  if (out.heads == 1 && *size == in.of->width) return std::nullopt;
+  return out;
 }
 
 /// A sum or mean over the row of in, or of its square.
 Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
   const MapOf map = as_map(in.of);
-  const int64_t group = head_columns(in).value_or(0);
-  Stat stat{map.in, Kind::kMean, stat_points(), group};
+  const auto heads = head_columns(in);
+  Stat stat{map.in, Kind::kMean, stat_points()};
+  if (heads) {
+    stat.group = heads->size;
+    stat.column = in.view.column;
+  }
   const Samples squares = square(map_points());
   bool is_square = true;
   for (size_t i = 0; i < kPointCount; ++i) {
@@ -75,13 +83,14 @@ Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
   }
   View view = in.view;
   view.axes.back() = {};
-  if (group > 0) {
+  if (heads) {
+    view.column = 0;
     for (Axis& axis : view.axes) {
       for (Atom& atom : axis) atom.stride = 1;
     }
   }
   if (!keep_axis) view.axes.pop_back();
-  const int64_t width = group > 0 ? in.of->width / group : 1;
+  const int64_t width = heads ? heads->heads : 1;
   return Viewed{make(call, stat, width, {stat.in}), view};
 }
 
@@ -151,7 +160,7 @@ Forms layer_normalization(const Call& call) {
   const bool rms = call.node().op_type != "LayerNormalization";
   return {normalize_rows(call, *in, rms ? NormKind::kRmsNorm : NormKind::kLayerNorm, *gamma, beta,
                          call.node().float_attribute("epsilon", 1e-5F),
-                         head_columns(without_rounding(*in)).value_or(0))};
+                         head_columns(without_rounding(*in)).value_or(HeadColumns{}).size)};
 }
 
 }  // namespace
@@ -159,7 +168,8 @@ Forms layer_normalization(const Call& call) {
 Form normalize_rows(const Call& call, const Viewed& given, NormKind kind, std::vector<float> gamma,
                     std::vector<float> beta, double epsilon, int64_t group) {
   const Viewed in = without_rounding(given);
-  const auto width = static_cast<size_t>(in.of->width);
+  const auto heads = group > 0 ? head_columns(in) : std::nullopt;
+  const auto width = static_cast<size_t>(heads ? heads->heads * heads->size : in.of->width);
   if (group == 0 && !is_row_major(in.view, in.of->width)) {
     call.refuse("normalizes a part of each row");
   }
@@ -172,19 +182,23 @@ Form normalize_rows(const Call& call, const Viewed& given, NormKind kind, std::v
   if (gamma.size() != width || (!beta.empty() && beta.size() != width)) {
     call.refuse("has a scale or bias that doesn't fit its input");
   }
-  Norm out{in.of, kind, std::move(gamma), std::move(beta), static_cast<float>(epsilon), group};
-  return Viewed{make(call, std::move(out), in.of->width, {in.of}), in.view};
+  Norm out{in.of, kind,          std::move(gamma), std::move(beta), static_cast<float>(epsilon),
+           group, in.view.column};
+  return Viewed{make(call, std::move(out), static_cast<int64_t>(width), {in.of}),
+                {in.view.axes, 0}};
 }
 
 Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& factor) {
-  const auto ones = std::vector<float>(static_cast<size_t>(stat.in->width), 1);
+  const HeadColumns heads = head_columns(in).value_or(HeadColumns{});
+  const int64_t width = stat.group > 0 ? heads.heads * heads.size : stat.in->width;
+  const auto ones = std::vector<float>(static_cast<size_t>(width), 1);
   const auto epsilon = epsilon_of(factor);
   const auto* centered = in.of->get<Centered>();
   if (stat.kind == Kind::kVariance && centered != nullptr && centered->in == stat.in && epsilon) {
     return normalize_rows(call, {stat.in, in.view}, NormKind::kLayerNorm, ones, {}, *epsilon);
   }
-  if (stat.kind == Kind::kMeanSquare && stat.in == in.of && epsilon &&
-      stat.group == head_columns(in).value_or(0)) {
+  if (stat.kind == Kind::kMeanSquare && stat.in == in.of && epsilon && stat.group == heads.size &&
+      (stat.group == 0 || stat.column == in.view.column)) {
     return normalize_rows(call, in, NormKind::kRmsNorm, ones, {}, *epsilon, stat.group);
   }
   if (stat.kind == Kind::kSumSquare && stat.in == in.of && is_inverse_root(factor)) {

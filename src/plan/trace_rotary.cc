@@ -314,14 +314,15 @@ Forms rotary_embedding(const Call& call) {
   Rotary rotary{*values, call.node().int_attribute("interleaved", 0) != 0};
   const auto turned = static_cast<int64_t>(2 * rotary.frequencies.size());
   if (in.view.axes.size() == 3) {
-    const int64_t width = in.of->width;
+    const int64_t width = column_size(in.view.axes.back()).value_or(0);
     const int64_t given = call.node().int_attribute("num_heads", 0);
     const int64_t heads = given > 0 ? given : width / turned;
-    if (!same_axes(in.view, token_view(width)) || in.view.column != 0 || heads == 0 ||
-        width % heads != 0 || width / heads < turned) {
+    if (width == 0 || !same_axes(in.view, token_view(width)) || heads == 0 || width % heads != 0 ||
+        width / heads < turned) {
       call.refuse("has an input that is no row of heads");
     }
-    return {Viewed{turned_heads(call, {in.of, 0}, heads, width / heads, rotary), in.view}};
+    const Operand from{in.of, in.view.column};
+    return {Viewed{turned_heads(call, from, heads, width / heads, rotary), token_view(width)}};
   }
   const auto heads = head_view(in.view);
   if (!heads || heads->column_stride != 1 || heads->size < turned ||

@@ -181,8 +181,8 @@ class Interpreter {
 
   /// What is added to the score of query i and key j.
   static double bias(const AttentionStep& step, int64_t head, int64_t i, int64_t j) {
-    const bool out_of_reach = (step.causal && j > i) ||
-                              (step.window >= 0 && std::abs(j - i) > step.window);
+    const bool out_of_reach =
+        (step.causal && j > i) || (step.window >= 0 && std::abs(j - i) > step.window);
     if (out_of_reach) return -1e30;
     if (step.relative_bias.empty()) return 0;
     const auto count = static_cast<int64_t>(step.relative_bias.size()) / step.heads;
