@@ -176,7 +176,7 @@ def test_unsupported_architecture(copy: Path, run: Run) -> None:
         ({"hidden_act": "softsign"}, 4, "softsign"),
         ({"num_hidden_layers": 10**9}, 3, "num_hidden_layers"),
         ({"hidden_size": "64"}, 3, "hidden_size"),
-        ({"model_type": "mpnet"}, 3, "attention.attn.q"),
+        ({"model_type": "mpnet"}, 3, "encoder.relative_attention_bias.weight"),
         ({"model_type": "qwen3"}, 3, "embed_tokens.weight"),
         ({"model_type": "modernbert"}, 3, "global_attn_every_n_layers"),
     ],

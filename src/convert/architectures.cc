@@ -38,21 +38,22 @@ bool is_classifier(const JsonFile& config) {
 
 std::span<const Architecture> architectures() { return kArchitectures; }
 
-BuiltEncoder build_encoder(const EncoderSource& source) {
-  const std::string type = source.config.string("model_type", "");
+const Architecture& find_architecture(const JsonFile& config) {
+  const std::string type = config.string("model_type", "");
   std::string known;
   for (const Architecture& each : kArchitectures) {
-    if (type != each.model_type) {
-      known += (known.empty() ? "" : ", ") + std::string(each.model_type);
-      continue;
-    }
-    BuiltEncoder out = each.build(source);
-    if (is_classifier(source.config)) add_classifier(source, out);
-    return out;
+    if (type == each.model_type) return each;
+    known += (known.empty() ? "" : ", ") + std::string(each.model_type);
   }
-  throw_not_supported(source.config.name() + ": model_type \"" + type +
+  throw_not_supported(config.name() + ": model_type \"" + type +
                       "\" is not supported by convert (supported: " + known +
                       "); export it with optimum-cli and use the .onnx file");
+}
+
+BuiltEncoder build_encoder(const EncoderSource& source) {
+  BuiltEncoder out = find_architecture(source.config).build(source);
+  if (is_classifier(source.config)) add_classifier(source, out);
+  return out;
 }
 
 void expect_setting(const JsonFile& config, const std::string& key, bool expected) {

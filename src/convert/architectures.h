@@ -34,10 +34,13 @@ struct Architecture {
 /// Every architecture that convert knows.
 std::span<const Architecture> architectures();
 
+/// Errors: kNotSupported naming the architecture, with the list of those that are.
+const Architecture& find_architecture(const JsonFile& config);
+
 /// Builds the encoder that config.json describes, and, where its "architectures" says
 /// ...ForSequenceClassification, the head with the output logits [batch, labels] instead of
-/// last_hidden_state. Errors: kNotSupported naming the architecture (with the list) or the setting;
-/// kBadInput naming the field or tensor.
+/// last_hidden_state. Errors: as find_architecture(); kNotSupported naming a setting; kBadInput
+/// naming the field or tensor.
 BuiltEncoder build_encoder(const EncoderSource& source);
 
 // One file each. Errors: as build_encoder().

@@ -83,6 +83,7 @@ void list_model_files(ConvertResult& result) {
 Graph build(const fs::path& transformer, const ModelConfig& config, const ConvertOptions& options,
             ConvertResult& result) {
   const JsonFile settings = JsonFile::read(transformer / "config.json");
+  find_architecture(settings);
   const Checkpoint checkpoint = read_checkpoint(transformer);
   result.checkpoint_bytes = checkpoint.file_bytes;
   BuiltEncoder built = build_encoder({settings, checkpoint.tensors, options.opset});

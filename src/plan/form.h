@@ -99,12 +99,13 @@ struct Centered {  // in - mean of its row
   Ref in;
 };
 struct Stat {  // a function of one number a row
-  enum class Kind { kMean, kVariance, kMeanSquare, kSumSquare, kMin, kMax, kRange };
+  enum class Kind { kMean, kVariance, kMeanSquare, kSumSquare, kSumMapped, kMin, kMax, kRange };
   Ref in;
   Kind kind = Kind::kMean;
   Samples values;
   int64_t group = 0;   // one number a head of that many columns; 0: one a row
   int64_t column = 0;  // of `in`, where the first head is
+  Samples squares{};   // kSumMapped: the square of the function of `in` that is summed
 };
 /// Columns of heads, each a sum of columns of the same head of `in` times numbers that depend on
 /// the position: a rotary embedding while it is recognized. A row has heads * columns.size()
@@ -159,6 +160,9 @@ struct Pool {
   PoolKind kind = PoolKind::kMean;
   bool normalize = false;
 };
+struct Normalized {  // L2, of what layers after a pooling make
+  Ref in;
+};
 /// The pieces of a quantized product.
 struct Quantized {  // DynamicQuantizeLinear's first output
   Ref in;
@@ -207,8 +211,9 @@ struct Rounded {  // through QuantizeLinear with a constant scale
 
 struct Expression {
   std::variant<Embedding, Product, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
-               Context, Mix, Rotated, Masked, RowSum, Pool, Quantized, QuantScale, QuantZero,
-               IntegerProduct, Rounded, Scaled, Columns, FromLow, UnitRow, LowTerm, RangeProduct>
+               Context, Mix, Rotated, Masked, RowSum, Normalized, Pool, Quantized, QuantScale,
+               QuantZero, IntegerProduct, Rounded, Scaled, Columns, FromLow, UnitRow, LowTerm,
+               RangeProduct>
       as;
   int64_t width = 0;
   int depth = 0;  // of the expressions below, bounded so that recursion is

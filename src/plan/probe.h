@@ -26,8 +26,8 @@ struct Probe {
   }
 };
 
-/// Sizes that tell batch, sequence and the graph's constants apart; `longest` is that of the longest
-/// probe, of which `attended` are tokens.
+/// Sizes that tell batch, sequence and the graph's constants apart; `longest` is that of the
+/// longest probe, of which `attended` are tokens.
 std::vector<Probe> make_probes(int64_t longest, int64_t attended);
 
 enum class InputRole { kTokenIds, kMask, kTokenTypes, kPositions };

@@ -37,6 +37,7 @@ bool is_row_a_sequence(const ValueInfo& output) {
 
 /// Takes the layers on pooled rows (a classifier) off, down to what was pooled.
 Ref take_head(Ref pooled, Program& program) {
+  if (const auto* normalized = pooled->get<Normalized>()) pooled = Ref(normalized->in);
   for (;;) {
     LinearStep step;
     const auto* product = pooled->get<Product>();
@@ -50,7 +51,7 @@ Ref take_head(Ref pooled, Program& program) {
     step.weight = product->weight;
     step.bias = product->bias;
     program.head.insert(program.head.begin(), std::move(step));
-    pooled = product->in;
+    pooled = Ref(product->in);
     if (const auto* pool = pooled->get<Pool>()) program.head_pooling = pool->kind;
   }
 }
@@ -93,6 +94,8 @@ Built build(const Graph& graph, int64_t longest, int64_t attended) {
   Emitter emitter;
   Program& program = emitter.program();
   if (pooled != nullptr) pooled = take_head(pooled, program);
+  // Where the token embeddings are an output, too, whoever pools them has these layers itself.
+  if (hidden != nullptr) program.head.clear();
   if (hidden == nullptr) {
     const auto* pool = pooled->get<Pool>();
     if (pool != nullptr) hidden = pool->in;

@@ -40,8 +40,8 @@ bool is_matrix(const Ref& of) {
 }
 
 Form with_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& values) {
-  return Viewed{make(call, Stat{stat.in, stat.kind, values, stat.group, stat.column}, in.of->width,
-                     {stat.in}),
+  return Viewed{make(call, Stat{stat.in, stat.kind, values, stat.group, stat.column, stat.squares},
+                     in.of->width, {stat.in}),
                 in.view};
 }
 
@@ -155,7 +155,8 @@ std::optional<Form> pointwise(const Call& call, const Viewed& a, const Viewed& b
   const auto* stat_b = b.of->get<Stat>();
   if (stat_a != nullptr && stat_b != nullptr) {
     if (stat_a->in != stat_b->in || stat_a->kind != stat_b->kind ||
-        stat_a->group != stat_b->group || stat_a->column != stat_b->column) {
+        stat_a->group != stat_b->group || stat_a->column != stat_b->column ||
+        stat_a->squares != stat_b->squares) {
       return std::nullopt;
     }
     return with_stat(call, a, *stat_a, combine(stat_a->values, stat_b->values, f));
@@ -239,6 +240,10 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
 
 Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool reversed) {
   const Viewed in = without_rounding(given);
+  const bool one_column = in.of->get<Product>() != nullptr && in.of->width == 1;
+  if (const auto scalar = call.scalar(other); scalar && f == add && one_column) {
+    return add_vector(call, in, {static_cast<float>(*scalar)});
+  }
   if (const auto scalar = call.scalar(other)) return with_scalar(call, in, *scalar, f, reversed);
   const Known* known = call.known(other);
   if (in.of->get<Scores>() != nullptr && f == add) {

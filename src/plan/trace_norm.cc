@@ -78,6 +78,9 @@ Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
                 : centered != nullptr ? Kind::kVariance
                                       : Kind::kMeanSquare;
     if (mean && centered != nullptr) stat.in = centered->in;
+  } else if (!mean && in.view.axes.size() == 2) {
+    stat.kind = Kind::kSumMapped;
+    stat.squares = map.values;
   } else if (!mean || map.values != map_points()) {
     call.refuse("reduces something that is neither a value nor its square");
   }
@@ -125,6 +128,10 @@ Forms reduce(const Call& call) {
 
 Form normalized_pool(const Call& call, const Viewed& in) {
   const auto* pool = in.of->get<Pool>();
+  const bool layer = in.of->get<Product>() != nullptr || in.of->get<Map>() != nullptr;
+  if (layer && in.view.axes.size() == 2) {
+    return Viewed{make(call, Normalized{in.of}, in.of->width, {in.of}), in.view};
+  }
   if (pool == nullptr) call.refuse("normalizes something that is no sentence embedding");
   Pool out = *pool;
   out.normalize = true;
@@ -202,6 +209,11 @@ Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samp
     return normalize_rows(call, in, NormKind::kRmsNorm, ones, {}, *epsilon, stat.group);
   }
   if (stat.kind == Kind::kSumSquare && stat.in == in.of && is_inverse_root(factor)) {
+    return normalized_pool(call, in);
+  }
+  const MapOf map = as_map(in.of);
+  if (stat.kind == Kind::kSumMapped && stat.in == map.in && stat.squares == square(map.values) &&
+      is_inverse_root(factor)) {
     return normalized_pool(call, in);
   }
   call.refuse("scales rows in a way that is no normalization");
