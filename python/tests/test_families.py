@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import make_graphs
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 
 import checkpoints
 import embedforge
@@ -82,3 +84,36 @@ def test_levels_and_int8(made) -> None:
     embedforge.quantize(out, out / "onnx" / "int8.onnx")
     vectors = embedforge.Embedder(out, file=out / "onnx" / "int8.onnx").encode(texts)
     assert (vectors * float_vectors).sum(1).min() > 0.98
+
+
+EXPORTED = [
+    ("mpnet", True, "sdpa"),
+    ("nomic", False, "eager"),
+    ("nomic", True, "eager"),
+    ("modernbert", False, "sdpa"),
+    ("modernbert", True, "eager"),
+    ("qwen3", True, "sdpa"),
+]
+
+
+@pytest.mark.parametrize(("name", "new_exporter", "attention"), EXPORTED)
+def test_graphs_of_pytorch(tmp_path: Path, name: str, new_exporter: bool, attention: str) -> None:
+    """What PyTorch's exporters make of these families runs natively, also after the optimizer."""
+    family = FAMILIES[name]
+    model = checkpoints.make_checkpoint(name, tmp_path)
+    types = name == "nomic"
+    if not types:
+        model.set_attn_implementation(attention)
+    module = model if types else make_graphs.HiddenWithoutTypes(model)
+    (tmp_path / "onnx").mkdir()
+    source = tmp_path / "onnx" / "model.onnx"
+    with torch.no_grad():
+        make_graphs.export(module, source, types, new_exporter, 18 if new_exporter else 17)
+    texts = checkpoints.sample_texts(family)
+    inputs = checkpoints.feeds(family, tmp_path, texts)
+    hidden = checkpoints.torch_hidden(model, inputs)
+    expected = checkpoints.pool(family, hidden, inputs["attention_mask"])
+    for level in ("none", "basic", "extended"):
+        result = embedforge.optimize(tmp_path, tmp_path / "onnx" / f"{level}.onnx", level=level)
+        vectors = embedforge.Embedder(tmp_path, file=result.model).encode(texts, normalize=False)
+        assert np.abs(vectors - expected).max() < 1e-4, level
