@@ -71,7 +71,7 @@ class PoolingBuilder {
   /// activation(x W^T + b)
   std::string dense(const std::string& name, const std::string& x, const DenseModule& module) {
     const DenseWeights weights = read_dense_weights(module);
-    const std::string product =
+    std::string product =
         build_.linear(name, x, build_.constant(name + ".weight", transposed(weights.weight)),
                       build_.constant(name + ".bias", weights.bias));
     if (module.activation == "identity") return product;
