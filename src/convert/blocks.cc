@@ -74,7 +74,7 @@ std::string Blocks::linear(const std::string& name, const std::string& x, int64_
   Tensor matrix = transposed(weight(name + ".weight", {n, k}));
   if (scale != 1) matrix = scaled(matrix, scale);
   std::string product = build_.add(name + ".matmul", "MatMul",
-                                         {x, build_.constant(name + ".weight", std::move(matrix))});
+                                   {x, build_.constant(name + ".weight", std::move(matrix))});
   if (bias == Bias::kNone) return product;
   Tensor values = weight(name + ".bias", {n});
   if (scale != 1) values = scaled(values, scale);
@@ -157,7 +157,7 @@ std::string Blocks::padding_mask() {
 std::string Blocks::mask(bool causal, int64_t window) {
   if (!causal && window < 0) return padding_mask();
   std::string name = std::string("mask") + (causal ? ".causal" : "") +
-                           (window >= 0 ? ".window_" + std::to_string(window) : "");
+                     (window >= 0 ? ".window_" + std::to_string(window) : "");
   if (made_[name]) return name;
   made_[name] = true;
   const std::string keys =
