@@ -20,13 +20,14 @@ ALLOWED: dict[str, set[str]] = {
     "graph": set(),
     "kernels": set(),
     "config": set(),
-    "hub": set(),
+    "http": set(),
+    "hub": {"http", "config"},
     "convert": {"graph", "config", "hub"},
     "passes": {"graph", "hub"},
     "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},
-    "backends": {"engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
+    "backends": {"engine", "plan", "graph", "kernels", "tokenize", "convert", "config", "hub"},
 }
 ABOVE = {"serve", "pipeline", "evaluate", "benchmark"}  # these may include all that is below them
 

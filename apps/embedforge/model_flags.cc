@@ -32,7 +32,7 @@ void check_supported(const ModelFlags& flags) {
 }  // namespace
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
-  command.add_option("MODEL", flags.model, "hub id in the cache, a folder, or an .onnx file")
+  command.add_option("MODEL", flags.model, "hub id, a folder, or an .onnx file")
       ->type_name("")
       ->required();
   command.add_option("--file", flags.file,
@@ -57,7 +57,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->check(CLI::IsMember({"mean", "cls", "max", "last"}));
 }
 
-Embedder load_embedder(const ModelFlags& flags) {
+EmbedderOptions embedder_options(const ModelFlags& flags) {
   check_supported(flags);
   EmbedderOptions options;
   options.file = flags.file;
@@ -65,7 +65,11 @@ Embedder load_embedder(const ModelFlags& flags) {
   options.threads = flags.threads;
   options.max_length = flags.max_length;
   if (!flags.pooling.empty()) options.pooling = poolings().at(flags.pooling);
-  return Embedder::load(flags.model, options);
+  return options;
+}
+
+Embedder load_embedder(const ModelFlags& flags) {
+  return Embedder::load(flags.model, embedder_options(flags));
 }
 
 }  // namespace embedforge::app

@@ -26,5 +26,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 
 /// Errors: kNotSupported for a backend, device or GPU setting that this build doesn't have.
 Embedder load_embedder(const ModelFlags& flags);
+/// The flags as the library takes them. Errors: the same.
+EmbedderOptions embedder_options(const ModelFlags& flags);
 
 }  // namespace embedforge::app

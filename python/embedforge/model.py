@@ -26,9 +26,9 @@ def convert(
     opset: int = 17,
     with_pooling: bool = False,
 ) -> ConvertResult:
-    """Make the model folder `out` from a checkpoint of the BERT family.
+    """Make the model folder `out` from a checkpoint (docs/models.md lists the architectures).
 
-    `model` is a hub id in the local cache, or a folder with config.json and model.safetensors or
+    `model` is a hub id, or a folder with config.json and model.safetensors or
     pytorch_model.bin. `with_pooling` adds the output sentence_embedding, pooled and normalized as
     modules.json says.
     """

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "backends/find_onnx.h"
+#include "backends/pooled_layers.h"
 #include "backends/text.h"
 #include "base/threads.h"
 #include "config/model_config.h"
@@ -23,23 +25,6 @@ namespace fs = std::filesystem;
 /// Texts that are tokenized and sorted together at most; bounds the memory of a call, whatever the
 /// length of its list.
 constexpr size_t kWindow = 4096;
-
-fs::path find_onnx(const ResolvedModel& model, const std::string& file) {
-  if (!file.empty()) {
-    fs::path path = model.folder / file;
-    if (!fs::is_regular_file(path))
-      throw_bad_input(path.string() +
-                      ": no such file; give file= as a path within the model folder");
-    return path;
-  }
-  if (!model.file.empty()) return model.file;
-  for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
-    if (fs::is_regular_file(model.folder / name)) return model.folder / name;
-  }
-  throw_bad_input(model.folder.string() +
-                  ": has no onnx/model.onnx; make one with `embedforge convert " +
-                  model.folder.string() + " -o DIR`");
-}
 
 PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& wanted) {
   if (wanted) {
@@ -76,6 +61,18 @@ PoolKind pool_kind(const ModelConfig& config, const std::optional<Pooling>& want
       "with --pooling");
 }
 
+/// (row - mean) / deviation, which nomic's models want before a row is cut to fewer dimensions
+/// (their pages; Matryoshka).
+void center_and_scale(float* row, size_t n) {
+  double mean = 0;
+  for (size_t i = 0; i < n; ++i) mean += row[i];
+  mean /= static_cast<double>(n);
+  double variance = 0;
+  for (size_t i = 0; i < n; ++i) variance += (row[i] - mean) * (row[i] - mean);
+  const double scale = 1 / std::sqrt(variance / static_cast<double>(n) + 1e-5);
+  for (size_t i = 0; i < n; ++i) row[i] = static_cast<float>((row[i] - mean) * scale);
+}
+
 void scale_to_unit_length(float* row, size_t n) {
   double squares = 0;
   for (size_t i = 0; i < n; ++i) squares += static_cast<double>(row[i]) * row[i];
@@ -93,6 +90,7 @@ struct Embedder::Impl {
   Engine engine;
   PoolKind pooling;
   size_t max_length;
+  PooledLayers dense;
 
   std::string prompt_of(const EncodeOptions& options) const {
     if (!options.prompt.empty()) return options.prompt;
@@ -155,10 +153,16 @@ Embedder Embedder::load(const std::string& model, const EmbedderOptions& options
     const auto most = static_cast<size_t>(program.max_positions);
     limit = limit == 0 ? most : std::min(limit, most);
   }
+  if (!program.head.empty()) {
+    throw_not_supported(onnx.string() +
+                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
+  }
   Engine engine(program,
                 {.precision = options.precision, .threads = options.threads, .model = onnx});
-  return Embedder(std::make_unique<Impl>(
-      Impl{onnx, std::move(config), std::move(tokenizer), std::move(engine), pooling, limit}));
+  PooledLayers dense(config.dense, engine.hidden_size());
+  return Embedder(
+      std::make_unique<Impl>(Impl{onnx, std::move(config), std::move(tokenizer), std::move(engine),
+                                  pooling, limit, std::move(dense)}));
 }
 
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -188,10 +192,14 @@ Matrix Embedder::encode(std::span<const std::string_view> texts,
   for (size_t begin = 0; begin < texts.size(); begin += window) {
     const size_t count = std::min(window, texts.size() - begin);
     impl_->tokenize(texts, begin, count, prompt, ids, offsets);
-    rows.resize(count * width);
+    const size_t hidden = impl_->engine.hidden_size();
+    rows.resize(count * hidden);
     impl_->engine.embed({ids, {}, offsets}, impl_->pooling, rows.data());
+    if (!impl_->dense.empty()) rows = impl_->dense.apply(rows, count, hidden);
     for (size_t i = 0; i < count; ++i) {
       float* out = result.values.data() + (begin + i) * columns;
+      if (columns < width && impl_->config.architecture == "nomic_bert")
+        center_and_scale(rows.data() + i * width, width);
       std::copy_n(rows.data() + i * width, columns, out);
       if (options.normalize) scale_to_unit_length(out, columns);
     }
@@ -204,7 +212,7 @@ Matrix Embedder::encode(std::span<const std::string> texts, const EncodeOptions&
   return encode(std::span<const std::string_view>(views), options);
 }
 
-size_t Embedder::dimension() const { return impl_->engine.hidden_size(); }
+size_t Embedder::dimension() const { return impl_->dense.width(impl_->engine.hidden_size()); }
 size_t Embedder::max_length() const { return impl_->max_length; }
 int Embedder::threads() const { return impl_->engine.threads(); }
 std::string Embedder::model_path() const { return impl_->onnx.string(); }

@@ -75,6 +75,29 @@ std::filesystem::path module_folder(const std::filesystem::path& folder, const J
   return path.empty() ? folder : folder / path;
 }
 
+/// activation_function is the class's full name, "torch.nn.modules.activation.Tanh".
+std::string dense_activation(const JsonFile& file) {
+  static constexpr std::array<std::pair<const char*, const char*>, 5> kNames = {
+      {{"Identity", "identity"},
+       {"Tanh", "tanh"},
+       {"ReLU", "relu"},
+       {"GELU", "gelu"},
+       {"SiLU", "silu"}}};
+  const std::string given = file.string("activation_function", "torch.nn.modules.activation.Tanh");
+  const std::string name = given.substr(given.rfind('.') + 1);
+  for (const auto& [theirs, ours] : kNames) {
+    if (name == theirs) return ours;
+  }
+  throw_not_supported(file.name() + ": activation_function \"" + given +
+                      "\" is not supported (supported: Identity, Tanh, ReLU, GELU, SiLU)");
+}
+
+DenseModule read_dense(const std::filesystem::path& folder) {
+  const JsonFile file = JsonFile::read(folder / "config.json");
+  return {folder, file.positive("in_features"), file.positive("out_features"),
+          file.boolean("bias", true), dense_activation(file)};
+}
+
 void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
   const std::filesystem::path path = folder / "modules.json";
   const nlohmann::json modules = read_json(path);
@@ -96,12 +119,12 @@ void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
       pooled = true;
     } else if (kind == "Normalize" && pooled) {
       config.normalize = true;
-    } else if (kind == "Dense") {
-      throw_not_supported(name + ": Dense modules (" + type +
-                          ") are not supported yet; without it the vectors would be wrong");
+    } else if (kind == "Dense" && pooled) {
+      config.dense.push_back(read_dense(module_folder(folder, module)));
     } else {
-      throw_not_supported(name + ": type \"" + type +
-                          "\" is not supported here; supported is Transformer, Pooling, Normalize");
+      throw_not_supported(
+          name + ": type \"" + type +
+          "\" is not supported here; supported is Transformer, Pooling, Dense, Normalize");
     }
   }
   if (!pooled) throw_not_supported(path.string() + ": has no Pooling module");
@@ -152,6 +175,14 @@ void read_prompts(const std::filesystem::path& folder, ModelConfig& config) {
   }
 }
 
+/// The first of several names that a field has; 0 when none is there.
+int64_t first_integer(const JsonFile& file, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (file.find(name) != nullptr) return file.integer(name, 0);
+  }
+  return 0;
+}
+
 }  // namespace
 
 ModelConfig read_model_config(const std::filesystem::path& folder) {
@@ -164,13 +195,19 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder / "modules.json", ignored)) read_modules(folder, config);
   if (const auto model = JsonFile::read_if_present(config.transformer / "config.json")) {
     config.architecture = model->string("model_type", "");
-    config.hidden_size = model->integer("hidden_size", 0);
+    config.hidden_size = first_integer(*model, {"hidden_size", "n_embd", "dim"});
     config.max_position_embeddings =
-        std::max<int64_t>(0, model->integer("max_position_embeddings", 0));
+        std::max<int64_t>(0, first_integer(*model, {"max_position_embeddings", "n_positions"}));
     config.pad_token_id = model->integer("pad_token_id", 0);
   }
   read_length(config);
   read_prompts(folder, config);
+  if (config.architecture == "nomic_bert" && config.prompts.empty()) {
+    // nomic-embed-text's page names these; its configuration doesn't.
+    config.prompts = {{"query", "search_query: "},        {"document", "search_document: "},
+                      {"search_query", "search_query: "}, {"search_document", "search_document: "},
+                      {"clustering", "clustering: "},     {"classification", "classification: "}};
+  }
   return config;
 }
 

@@ -13,6 +13,15 @@ namespace embedforge {
 /// 1_Pooling/config.json's modes; several true ones are concatenated in this order.
 enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLast };
 
+/// A Dense module: activation(pooled * W^T + b). Its folder holds config.json and the weights
+/// linear.weight [out, in] and linear.bias.
+struct DenseModule {
+  std::filesystem::path folder;
+  int64_t in_features = 0, out_features = 0;
+  bool bias = true;
+  std::string activation;  // "identity", "tanh", "relu", "gelu", "silu"
+};
+
 /// What sentence-transformers reads from a model folder (modules.json and the files that it names,
 /// config.json for the rest).
 struct ModelConfig {
@@ -28,7 +37,8 @@ struct ModelConfig {
   std::vector<PoolingMode> pooling = {PoolingMode::kMean};
   bool include_prompt =
       true;  // 1_Pooling include_prompt: false leaves the prompt's tokens out of the pooling
-  bool normalize = false;  // modules.json has a Normalize module
+  std::vector<DenseModule> dense;  // after the pooling, in this order
+  bool normalize = false;          // modules.json has a Normalize module
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name;
   bool has_modules = false;  // false: no modules.json, the defaults above are a guess as

@@ -112,7 +112,10 @@ TEST_F(ModelConfigTest, RefusesWhatItWouldGetWrong) {
   write("modules.json", R"([{"path": "", "type": "sentence_transformers.models.Transformer"},
                             {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
                             {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}])");
-  EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("module 2: Dense"));
+  EXPECT_THAT(failure(ErrorCode::kBadInput), testing::HasSubstr("2_Dense/config.json"));
+  write("2_Dense/config.json",
+        R"({"in_features": 8, "out_features": 4, "activation_function": "torch.nn.Softmax"})");
+  EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("torch.nn.Softmax"));
   write("modules.json", R"([{"path": "", "type": "sentence_transformers.models.WordEmbeddings"}])");
   EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("WordEmbeddings"));
   write("modules.json",
