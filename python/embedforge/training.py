@@ -278,9 +278,11 @@ def qat(
         weights = _make_trainable(student)
         scales = [student.trained[s] for s, _ in weights.values()]
         others = [v for v in student.trained.values() if not any(v is s for s in scales)]
-        optimizer = torch.optim.Adam(
-            [{"params": others}, {"params": scales, "lr": learning_rate / 20}], lr=learning_rate
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": others},
+            {"params": scales, "lr": learning_rate / 20},
+        ]
+        optimizer = torch.optim.Adam(groups, lr=learning_rate)
         steps = epochs * len(train.batches)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         done = 0
