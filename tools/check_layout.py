@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "kernels": set(),
     "config": set(),
     "http": set(),
-    "hub": set(),
+    "hub": {"http", "config"},
     "convert": {"graph", "config", "hub"},
     "passes": {"graph", "hub"},
     "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},

@@ -6,10 +6,13 @@
 
 namespace embedforge::app {
 
+void add_pull(CLI::App& app);
+void add_models(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_similarity(CLI::App& app);
+void add_rerank(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_optimize(CLI::App& app);
 void add_inspect(CLI::App& app);

@@ -19,6 +19,7 @@ struct ConvertFlags {
 };
 
 void run_convert(const ConvertFlags& flags) {
+  if (flags.verify) check_can_verify(flags.model);
   const ConvertResult result = convert(flags.model, flags.out, flags.options);
   print(fmt::format("checkpoint {:>10}\n", size_text(result.checkpoint_bytes)));
   for (const WrittenFile& file : result.files) {
@@ -33,9 +34,7 @@ void add_convert(CLI::App& app) {
   const auto flags = std::make_shared<ConvertFlags>();
   CLI::App* command =
       app.add_subcommand("convert", "Make an ONNX model folder from a Hugging Face checkpoint");
-  command
-      ->add_option("MODEL", flags->model,
-                   "hub id in the cache, or a folder with config.json and weights")
+  command->add_option("MODEL", flags->model, "hub id, or a folder with config.json and weights")
       ->type_name("")
       ->required();
   command->add_option("-o,--output", flags->out, "folder to write")->required();

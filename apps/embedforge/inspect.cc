@@ -65,8 +65,8 @@ Json values_json(const std::vector<ValueInfo>& values) {
 /// What the native engine does with the graph: the number of its steps by kind, or why it can't run
 /// it.
 Json native_json(const Graph& graph) {
-  static constexpr std::array<const char*, 7> kKinds = {"embed", "norm",      "linear", "add",
-                                                        "gate",  "attention", "pool"};
+  static constexpr std::array<const char*, 8> kKinds = {"embed", "norm",  "linear",    "add",
+                                                        "gate",  "heads", "attention", "pool"};
   static_assert(std::variant_size_v<Step> == kKinds.size());
   try {
     const Program program = raise(graph);

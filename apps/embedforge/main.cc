@@ -32,11 +32,14 @@ void add_commands(CLI::App& app) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("embedforge ") + kVersion);
   app.failure_message(CLI::FailureMessage::simple);
+  add_pull(app);
+  add_models(app);
   add_convert(app);
   add_optimize(app);
   add_quantize(app);
   add_encode(app);
   add_similarity(app);
+  add_rerank(app);
   add_tokenize(app);
   add_inspect(app);
   add_doctor(app);

@@ -67,12 +67,12 @@ EmbedderOptions local_options(const ModelFlags& flags) {
 }
 
 LoadedModel load_local(const ModelFlags& flags) {
-  EmbedderOptions options = local_options(flags);
+  EmbedderOptions options;
   if (flags.backend == "onnxruntime") {
+    options = local_options(flags);
     options.runtime = Runtime::kOnnxRuntime;
   } else {
-    refuse(flags.device_id != 0, "--device-id", flags);
-    refuse(!flags.gpu_mem_limit.empty(), "--gpu-mem-limit", flags);
+    options = native_options(flags);
   }
   const auto embedder = std::make_shared<Embedder>(Embedder::load(flags.model, options));
   return {[embedder](std::span<const std::string> texts, const EncodeOptions& encode) {
@@ -114,7 +114,7 @@ LoadedModel load_client(const ModelFlags& flags) {
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command
       .add_option("MODEL", flags.model,
-                  "hub id in the cache, a folder, an .onnx file, or a server's name of a model")
+                  "hub id, a folder, an .onnx file, or a server's name of a model")
       ->type_name("")
       ->required();
   command.add_option("--file", flags.file,
@@ -140,6 +140,17 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->check(CLI::Range(1, 1 << 20));
   command.add_option("--pooling", flags.pooling, "default: as the model says")
       ->check(CLI::IsMember({"mean", "cls", "max", "last", "mean_sqrt_len", "weightedmean"}));
+}
+
+EmbedderOptions native_options(const ModelFlags& flags) {
+  if (flags.backend != "native") {
+    throw_not_supported("--backend " + flags.backend +
+                        " is not there for this command; use --backend native");
+  }
+  refuse(!flags.base_url.empty(), "--base-url", flags);
+  refuse(flags.device_id != 0, "--device-id", flags);
+  refuse(!flags.gpu_mem_limit.empty(), "--gpu-mem-limit", flags);
+  return local_options(flags);
 }
 
 LoadedModel load_model(const ModelFlags& flags) {

@@ -38,4 +38,8 @@ struct LoadedModel {
 /// the backend; those of Embedder::load and EmbeddingClient::open.
 LoadedModel load_model(const ModelFlags& flags);
 
+/// The flags for the engine's own classes. Errors: kUsage for a flag that has no meaning there,
+/// kNotSupported for another backend.
+EmbedderOptions native_options(const ModelFlags& flags);
+
 }  // namespace embedforge::app

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
+#include <optional>
 #include <string>
 
 #include "base/atomic_file.h"
@@ -17,11 +17,14 @@
 namespace embedforge::app {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 struct QuantizeFlags {
   std::string model;
   std::string output;
   std::string method = "dynamic";
   std::string calibration;
+  std::string range = "mse";
   std::string report;
   QuantizeOptions options;
 };
@@ -37,14 +40,10 @@ std::vector<std::string> read_texts(const std::string& path) {
   return out;
 }
 
-struct Cosines {
-  double mean = 0, least = 0, percentile = 0;  // the fifth
-};
-
-Cosines summary(const std::vector<double>& ascending) {
-  const double sum = std::accumulate(ascending.begin(), ascending.end(), 0.0);
-  return {sum / static_cast<double>(ascending.size()), ascending.front(),
-          ascending[ascending.size() / 20]};
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return sum / static_cast<double>(values.size());
 }
 
 double reduction(const QuantizeResult& result) {
@@ -52,59 +51,110 @@ double reduction(const QuantizeResult& result) {
          (1.0 - static_cast<double>(result.bytes) / static_cast<double>(result.original_bytes));
 }
 
-void write_report(const QuantizeResult& result, const std::string& path) {
-  nlohmann::ordered_json json;
-  json["model"] = result.model.string();
-  json["original_bytes"] = result.original_bytes;
-  json["bytes"] = result.bytes;
-  json["reduction_percent"] = reduction(result);
-  json["calibration_texts"] = result.calibration_texts;
-  if (!result.cosines.empty()) {
-    const Cosines c = summary(result.cosines);
-    json["cosine"] = {
-        {"mean", c.mean}, {"min", c.least}, {"p5", c.percentile}, {"texts", result.cosines.size()}};
+Json cosine_json(const std::vector<double>& ascending) {
+  Json json = {{"mean", mean(ascending)}, {"min", ascending.front()}};
+  for (const size_t p : {size_t{1}, size_t{5}, size_t{25}, size_t{50}, size_t{75}})
+    json[fmt::format("p{}", p)] = ascending[ascending.size() * p / 100];
+  json["texts"] = ascending.size();
+  return json;
+}
+
+void write_report(const QuantizeFlags& flags, const QuantizeResult& result, AtomicFile& file) {
+  Json json = {
+      {"model", result.model.string()},          {"method", flags.method},
+      {"original_bytes", result.original_bytes}, {"bytes", result.bytes},
+      {"reduction_percent", reduction(result)},  {"calibration_texts", result.calibration_texts},
+      {"built_in_texts", result.own_texts}};
+  if (flags.method == "static") json["calibrate_method"] = flags.range;
+  if (!result.cosines.empty()) json["cosine"] = cosine_json(result.cosines);
+  if (flags.options.target_cosine > 0) {
+    json["target_cosine"] = flags.options.target_cosine;
+    json["target_reached"] = result.target_reached;
+    json["kept_float"] = Json::array();
+    for (const FloatLayer& layer : result.kept_float) {
+      json["kept_float"].push_back(
+          {{"node", layer.node}, {"cosine_gain", layer.gain}, {"extra_bytes", layer.bytes}});
+    }
   }
   json["float_products"] = result.float_products;
+  json["layers"] = Json::array();
   for (const QuantizedLayer& layer : result.layers) {
-    nlohmann::ordered_json one = {{"node", layer.node}, {"float_channels", layer.float_channels}};
+    Json one = {{"node", layer.node}, {"float_channels", layer.float_channels}};
     if (result.calibration_texts != 0) one["relative_error"] = layer.error;
     json["layers"].push_back(one);
   }
-  AtomicFile file(path);
   file.write(json.dump(2) + "\n");
   file.commit();
 }
 
-void print_result(const QuantizeResult& result) {
+std::string texts_line(const QuantizeFlags& flags, const QuantizeResult& result) {
+  if (!result.note.empty()) return result.note;
+  if (result.calibration_texts == 0) return "weights rounded to nearest, without texts";
+  if (!result.own_texts) return fmt::format("calibrated with {} texts", result.calibration_texts);
+  const bool quick =
+      flags.options.default_texts == DefaultTexts::kQuick && flags.method == "dynamic";
+  return fmt::format(
+      "calibrated {}with {} built-in texts; texts of your own (--calibration FILE) "
+      "give better vectors",
+      quick ? "quickly " : "", result.calibration_texts);
+}
+
+void print_result(const QuantizeFlags& flags, const QuantizeResult& result) {
   print(fmt::format("{:>10}  float\n{:>10}  {} ({:.1f} % smaller)\n",
                     size_text(result.original_bytes), size_text(result.bytes),
                     result.model.string(), reduction(result)));
   print(fmt::format("{} products in int8, {} stay float\n", result.layers.size(),
                     result.float_products));
-  if (result.cosines.empty()) {
-    print("rounded to nearest; --calibration texts.txt gives better vectors and measures them\n");
-    return;
+  for (const FloatLayer& layer : result.kept_float) {
+    print(fmt::format("  float: {} (+{}, cosine +{:.6f})\n", layer.node, size_text(layer.bytes),
+                      layer.gain));
   }
-  const Cosines c = summary(result.cosines);
-  print(fmt::format(
-      "cosine to the float model, {} texts not used for rounding: mean {:.5f}, min {:.5f}\n",
-      result.cosines.size(), c.mean, c.least));
+  print(texts_line(flags, result) + "\n");
+  if (result.cosines.empty()) return;
+  print(fmt::format("cosine to the float model, {} other texts: mean {:.5f}, min {:.5f}\n",
+                    result.cosines.size(), mean(result.cosines), result.cosines.front()));
+}
+
+/// [##########..........] on a terminal's standard error.
+void show_progress(const std::string& what, size_t done, size_t all) {
+  constexpr size_t kWidth = 30;
+  const size_t full = all == 0 ? kWidth : kWidth * done / all;
+  fmt::print(stderr, "\r[{}{}] {}/{} {:<22}{}", std::string(full, '#'),
+             std::string(kWidth - full, '.'), done, all, what,
+             what == "measuring" && done == all ? "\n" : "");
+  std::fflush(stderr);
+}
+
+void read_flags(QuantizeFlags& flags) {
+  QuantizeOptions& options = flags.options;
+  options.output = flags.output;
+  if (flags.method == "static") options.method = QuantizeMethod::kStatic;
+  if (flags.range == "minmax") options.calibrate_method = CalibrateMethod::kMinMax;
+  if (flags.range == "entropy") options.calibrate_method = CalibrateMethod::kEntropy;
+  if (flags.range == "percentile") options.calibrate_method = CalibrateMethod::kPercentile;
+  if (flags.calibration == "none") {
+    options.default_texts = DefaultTexts::kNone;
+  } else if (flags.calibration == "builtin") {
+    options.default_texts = DefaultTexts::kFull;
+  } else if (!flags.calibration.empty()) {
+    options.calibration = read_texts(flags.calibration);
+  }
+  if (isatty(STDERR_FILENO) != 0) options.progress = show_progress;
 }
 
 void run_quantize(QuantizeFlags& flags) {
-  if (flags.method != "dynamic")
-    throw_not_supported("--method " + flags.method + " isn't supported yet; use dynamic");
-  flags.options.output = flags.output;
-  if (!flags.calibration.empty()) flags.options.calibration = read_texts(flags.calibration);
-  const bool shows = isatty(STDERR_FILENO) != 0;
-  if (shows) {
-    flags.options.progress = [](size_t done, size_t all) {
-      fmt::print(stderr, "\rquantizing {}/{}{}", done, all, done == all ? "\n" : "");
-    };
-  }
+  read_flags(flags);
+  std::optional<AtomicFile> report;
+  if (!flags.report.empty()) report.emplace(flags.report);
   const QuantizeResult result = quantize(flags.model, flags.options);
-  if (!flags.report.empty()) write_report(result, flags.report);
-  print_result(result);
+  if (report) write_report(flags, result, *report);
+  print_result(flags, result);
+  if (!result.target_reached) {
+    throw_not_supported(fmt::format(
+        "--target-cosine {}: not reached, even with every product float (mean {:.6f}); {} is the "
+        "best file",
+        flags.options.target_cosine, mean(result.cosines), result.model.string()));
+  }
 }
 
 }  // namespace
@@ -116,14 +166,28 @@ void add_quantize(CLI::App& app) {
       ->type_name("")
       ->required();
   command->add_option("-o,--output", flags->output,
-                      "file to write (default onnx/model_qint8_dynamic.onnx in the folder)");
-  command->add_option("--method", flags->method, "dynamic: activations are measured as it runs")
+                      "file to write (default onnx/model_qint8_METHOD.onnx in the folder)");
+  command
+      ->add_option(
+          "--method", flags->method,
+          "dynamic: activations are measured as it runs; static: their ranges are constant")
       ->check(CLI::IsMember({"dynamic", "static"}))
       ->capture_default_str();
   command->add_option("--calibration", flags->calibration,
-                      "texts, one a line, like those that the model will see");
+                      "texts, one a line, like those that the model will see; or builtin (the "
+                      "command's own texts, in full), or none (default: some of its own, quickly)");
+  command->add_option("--calibrate-method", flags->range, "how static ranges follow from the texts")
+      ->check(CLI::IsMember({"mse", "minmax", "entropy", "percentile"}))
+      ->capture_default_str();
+  command->add_flag("--reduce-range", flags->options.reduce_range,
+                    "int8 weights that can't saturate on AVX2 without VNNI: faster there in ONNX "
+                    "Runtime, and a little less near to the float model");
   command->add_option("--samples", flags->options.samples, "texts used for rounding at most")
       ->capture_default_str();
+  command->add_option(
+      "--target-cosine", flags->options.target_cosine,
+      "mean cosine to the float model: as few products as reach it stay float; exit "
+      "status 4 when none do (the best file is kept)");
   command->add_option("--exclude", flags->options.excluded, "MatMul node that stays float");
   command->add_option("--report", flags->report,
                       "write sizes, cosines and each layer's error as JSON");

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/json_file.h"
 #include "config/model_config.h"
 #include "convert/bert.h"
 #include "convert/checkpoint.h"
@@ -51,10 +52,18 @@ void scale_to_unit_length(std::vector<double>& values) {
 
 }  // namespace
 
+void check_can_verify(const std::string& checkpoint) {
+  const ModelConfig config =
+      read_model_config(resolve_model(checkpoint, PullWhat::kWeights).folder);
+  if (config.architecture == "bert") return;
+  throw_not_supported("--verify computes model_type \"bert\" only, and " + checkpoint + " is \"" +
+                      config.architecture + "\"; leave it out");
+}
+
 void verify_model(const std::string& checkpoint, const std::filesystem::path& written) {
-  const std::filesystem::path folder = resolve_model(checkpoint).folder;
+  const std::filesystem::path folder = resolve_model(checkpoint, PullWhat::kWeights).folder;
   const ModelConfig config = read_model_config(folder);
-  const BertConfig bert = read_bert_config(config.transformer / "config.json");
+  const BertConfig bert = read_bert_config(JsonFile::read(config.transformer / "config.json"));
   const TensorMap weights = bert_weights(bert, read_checkpoint(config.transformer).tensors);
   const Tokenizer tokenizer = Tokenizer::load(config.transformer);
   const PoolingMode mode =

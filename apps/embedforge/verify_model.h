@@ -7,6 +7,9 @@
 
 namespace embedforge::app {
 
+/// Errors: kNotSupported for an architecture that verify_model() can't compute.
+void check_can_verify(const std::string& checkpoint);
+
 /// Embeds a few texts with the written file and, in double precision, with the checkpoint's own
 /// tensors. Errors: kBug when they differ by more than float32 rounding explains.
 void verify_model(const std::string& checkpoint, const std::filesystem::path& written);

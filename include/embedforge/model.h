@@ -82,16 +82,40 @@ struct OptimizeResult {
 OptimizeResult optimize(const std::string& model, const std::filesystem::path& out = {},
                         const OptimizeOptions& options = {},
                         const std::filesystem::path& input = {});
+
+enum class QuantizeMethod { kDynamic, kStatic };
+
+/// How a constant range of an activation is found (kStatic): the bounds with the least squared
+/// error; its smallest and largest value; the bounds that keep its distribution best
+/// (Kullback-Leibler); or all but a few outliers.
+enum class CalibrateMethod { kLeastError, kMinMax, kEntropy, kPercentile };
+
+/// What stands in where no calibration texts are given.
+enum class DefaultTexts {
+  kQuick,  // some of the library's own, weights rounded to nearest; kStatic: as kFull
+  kFull,   // the library's own, as if they had been given
+  kNone,   // none: nothing is known of the activations (not for kStatic)
+};
+
 struct QuantizeOptions {
-  std::filesystem::path output;  // empty: onnx/model_qint8_dynamic.onnx of the folder
+  QuantizeMethod method = QuantizeMethod::kDynamic;
+  std::filesystem::path output;  // empty: onnx/model_qint8_METHOD.onnx of the folder
   /// Texts like those that the model will see. With them the weights are rounded by what they are
-  /// multiplied with, and a few channels with outliers stay float.
+  /// multiplied with.
   std::vector<std::string> calibration;
+  DefaultTexts default_texts = DefaultTexts::kQuick;
   size_t samples = 100;  // texts that are used for it at most; others are for the report
+  CalibrateMethod calibrate_method = CalibrateMethod::kLeastError;
+  /// Weights of which no neighbours can saturate 16 bits, stored as int8: faster in ONNX Runtime on
+  /// AVX2 without VNNI; a little less near to the float model. Static files always have them.
+  bool reduce_range = false;
+  /// The mean cosine to the float model that is asked for; the fewest products that reach it stay
+  /// float. 0: none is asked for.
+  double target_cosine = 0;
   std::vector<std::string> excluded;  // names of MatMul nodes that stay float
   int threads = 0;                    // 0: all that this process may use
-  /// Called with the number of finished products, and of all.
-  std::function<void(size_t, size_t)> progress;
+  /// Called with what is being done, and how much of it of how much is finished.
+  std::function<void(const std::string&, size_t, size_t)> progress;
 };
 
 struct QuantizedLayer {
@@ -100,23 +124,36 @@ struct QuantizedLayer {
   int64_t float_channels = 0;
 };
 
+/// A product that stays float for the sake of target_cosine.
+struct FloatLayer {
+  std::string node;
+  double gain = 0;     // of the mean cosine, when it alone stays float
+  uint64_t bytes = 0;  // that the file is larger for it
+};
+
 struct QuantizeResult {
   std::filesystem::path model;
   uint64_t original_bytes = 0, bytes = 0;
   std::vector<QuantizedLayer> layers;
-  size_t float_products = 0;     // that stay as they were
-  size_t calibration_texts = 0;  // used for rounding
-  /// Cosine to the float model's sentence embeddings, of texts that were not used for rounding, in
-  /// ascending order. Empty without texts.
+  std::vector<FloatLayer> kept_float;  // those that gain most first
+  size_t float_products = 0;           // that stay as they were, kept_float included
+  size_t calibration_texts = 0;        // that the decisions were made with
+  bool own_texts = false;              // they were the library's
+  std::string note;                    // why texts were not used, where they should have been
+  bool target_reached = true;
+  /// Cosine to the float model's sentence embeddings, of texts that were not calibrated with, in
+  /// ascending order. Empty for a graph that the native engine can't run.
   std::vector<double> cosines;
 };
 
 /// Quantizes a model folder's onnx/model.onnx (or `model`, an .onnx file) to 8-bit integers:
-/// weights with a scale per output channel, activations with a scale and offset per token computed
-/// as the model runs ("dynamic"), embedding tables with a scale per row. The file has standard
-/// operators only. Errors: kBadInput (quantized already, not finite, fewer than 10 calibration
-/// texts, output that can't be written), kNotSupported (a graph that the native engine can't run,
-/// with calibration), kUsage (an excluded node that isn't there).
+/// weights with a scale per output channel; activations with a scale and offset per token computed
+/// as the model runs (kDynamic), or with a constant one (kStatic: QuantizeLinear and
+/// DequantizeLinear before each product); embedding tables with a scale per row. The file has
+/// standard operators only, and tells in its metadata how it was made and what cosine it kept.
+/// Errors: kBadInput (quantized already, not finite, fewer than 10 calibration texts, output that
+/// can't be written), kNotSupported (a graph that can't be calibrated here, with kStatic or given
+/// texts), kUsage (an excluded node that isn't there, options that contradict each other).
 QuantizeResult quantize(const std::string& model, const QuantizeOptions& options = {});
 
 }  // namespace embedforge

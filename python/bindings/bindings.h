@@ -12,5 +12,6 @@ void register_vectors(nanobind::module_& module);
 void register_client(nanobind::module_& module);
 void register_tokenizer(nanobind::module_& module);
 void register_model(nanobind::module_& module);
+void register_quantize(nanobind::module_& module);
 
 }  // namespace embedforge::python

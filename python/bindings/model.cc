@@ -54,23 +54,6 @@ optimize_model(const std::string& model, const std::string& out, const std::stri
           result.seconds,         std::move(files),      std::move(passes)};
 }
 
-/// The file's path, the float model's bytes and its own, how many texts rounded it, and the
-/// cosines.
-std::tuple<std::string, uint64_t, uint64_t, size_t, std::vector<double>> quantize_model(
-    const std::string& model, const std::string& output, std::vector<std::string> calibration,
-    size_t samples, std::vector<std::string> excluded, int threads) {
-  const nb::gil_scoped_release unlocked;
-  QuantizeOptions options;
-  options.output = output;
-  options.calibration = std::move(calibration);
-  options.samples = samples;
-  options.excluded = std::move(excluded);
-  options.threads = threads;
-  QuantizeResult result = quantize(model, options);
-  return {result.model.string(), result.original_bytes, result.bytes, result.calibration_texts,
-          std::move(result.cosines)};
-}
-
 std::map<std::string, std::string> prompts(const std::string& model) {
   return read_model_config(resolve_model(model).folder).prompts;
 }
@@ -84,8 +67,6 @@ std::string tokenizer_folder(const std::string& model) {
 void register_model(nb::module_& module) {
   module.def("convert", convert_model, "model"_a, "out"_a, "opset"_a, "with_pooling"_a);
   module.def("optimize", optimize_model, "model"_a, "out"_a, "level"_a, "disabled"_a, "input"_a);
-  module.def("quantize", quantize_model, "model"_a, "output"_a, "calibration"_a, "samples"_a,
-             "excluded"_a, "threads"_a);
   module.def("prompts", prompts, "model"_a);
   module.def("tokenizer_folder", tokenizer_folder, "model"_a);
 }

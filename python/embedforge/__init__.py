@@ -1,5 +1,7 @@
 """Text embeddings on a CPU: convert a checkpoint to ONNX, and turn texts into vectors."""
 
+from typing import Any
+
 from embedforge._core import __version__
 from embedforge.embedder import Embedder
 from embedforge.errors import (
@@ -13,12 +15,11 @@ from embedforge.model import (
     ConvertResult,
     OptimizeResult,
     PassReport,
-    QuantizeResult,
     convert,
     optimize,
-    quantize,
 )
 from embedforge.onnx_embedder import ONNXEmbedder
+from embedforge.quantization import QuantizeResult, quantize
 from embedforge.vectors import quantize_vectors, similarity, vector_ranges
 
 __all__ = [
@@ -36,8 +37,18 @@ __all__ = [
     "__version__",
     "convert",
     "optimize",
+    "qat",
     "quantize",
     "quantize_vectors",
     "similarity",
     "vector_ranges",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """qat() is imported when it is used, since it needs PyTorch."""
+    if name != "qat":
+        raise AttributeError(f"module 'embedforge' has no attribute '{name}'")
+    from embedforge.training import qat
+
+    return qat

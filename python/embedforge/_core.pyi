@@ -114,10 +114,29 @@ def optimize(
 def quantize(
     model: str,
     output: str,
+    method: str,
     calibration: Sequence[str],
+    default_texts: str,
+    calibrate_method: str,
     samples: int,
+    target_cosine: float,
+    reduce_range: bool,
     excluded: Sequence[str],
     threads: int,
-) -> tuple[str, int, int, int, list[float]]: ...
+) -> dict[str, Any]: ...
+
+_Tensor = tuple[str, list[int], bytes]
+
+def read_graph(
+    path: str,
+) -> tuple[
+    list[tuple[str, list[str], list[str], dict[str, Any]]],
+    dict[str, _Tensor],
+    list[str],
+    list[str],
+]: ...
+def replace_tensors(
+    source: str, out: str, tensors: dict[str, bytes], metadata: dict[str, str]
+) -> None: ...
 def prompts(model: str) -> dict[str, str]: ...
 def tokenizer_folder(model: str) -> str: ...

@@ -26,9 +26,9 @@ def convert(
     opset: int = 17,
     with_pooling: bool = False,
 ) -> ConvertResult:
-    """Make the model folder `out` from a checkpoint of the BERT family.
+    """Make the model folder `out` from a checkpoint (docs/models.md lists the architectures).
 
-    `model` is a hub id in the local cache, or a folder with config.json and model.safetensors or
+    `model` is a hub id, or a folder with config.json and model.safetensors or
     pytorch_model.bin. `with_pooling` adds the output sentence_embedding, pooled and normalized as
     modules.json says.
     """
@@ -91,42 +91,3 @@ def optimize(
         {Path(name): size for name, size in files},
         [PassReport(*report) for report in passes],
     )
-
-
-@dataclass(frozen=True)
-class QuantizeResult:
-    """What quantize() wrote."""
-
-    model: Path
-    original_bytes: int
-    bytes: int
-    calibration_texts: int  # that were used for rounding
-    cosines: tuple[float, ...]  # to the float model, of the other texts, ascending
-
-
-def quantize(
-    model: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None = None,
-    *,
-    calibration: Sequence[str] = (),
-    samples: int = 100,
-    exclude: Sequence[str] = (),
-    threads: int | None = None,
-) -> QuantizeResult:
-    """Quantize a model folder's onnx/model.onnx, or an .onnx file, to int8 with dynamic activations.
-
-    `output` is the file to write, by default onnx/model_qint8_dynamic.onnx in the folder.
-    `calibration` holds texts like those that the model will see, of which at most `samples` are used
-    for rounding; the others measure the result. `exclude` names MatMul nodes that stay float.
-    """
-    if isinstance(calibration, str):
-        raise TypeError("calibration must be a list of texts, not one text")
-    path, original, written, used, cosines = _core.quantize(
-        os.fspath(model),
-        "" if output is None else os.fspath(output),
-        list(calibration),
-        samples,
-        list(exclude),
-        threads or 0,
-    )
-    return QuantizeResult(Path(path), original, written, used, tuple(cosines))

@@ -1,130 +1,240 @@
-"""Pooling modes, Dense and LayerNorm modules, prompts left out: as sentence-transformers has them, in both runtimes."""
+"""Dense modules, cross-encoders, kinds of weight files, and checkpoints that contradict themselves."""
 
 from __future__ import annotations
 
+import json
+import pickle
 import shutil
-from collections.abc import Callable
+import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.models import Dense, LayerNorm, Normalize, Pooling, Transformer
+import transformers
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
+import checkpoints
 import embedforge
-from texts import AWKWARD, sentences
+from checkpoints import FAMILIES
+from conftest import Run
+from test_families import run_onnx, unit
 
-TEXTS = sentences()[:40] + [text for text in AWKWARD if text.strip()]
-BACKENDS = ["native", "onnxruntime"]
+
+def test_dense_module(tmp_path: Path) -> None:
+    """Pooled rows times a matrix, tanh: as sentence-transformers computes it."""
+    family = FAMILIES["roberta"]
+    folder = tmp_path / "checkpoint"
+    model = checkpoints.make_checkpoint("roberta", folder)
+    checkpoints.write_modules(family, folder, dense=True)
+    torch.manual_seed(3)
+    dense = torch.nn.Linear(checkpoints.HIDDEN, 20)
+    (folder / "2_Dense").mkdir()
+    settings = {
+        "in_features": checkpoints.HIDDEN,
+        "out_features": 20,
+        "bias": True,
+        "activation_function": "torch.nn.modules.activation.Tanh",
+    }
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(settings))
+    state = {f"linear.{name}": value for name, value in dense.state_dict().items()}
+    save_file(state, folder / "2_Dense" / "model.safetensors", {"format": "pt"})
+    texts = checkpoints.sample_texts(family)
+    inputs = checkpoints.feeds(family, folder, texts)
+    hidden = checkpoints.torch_hidden(model, inputs)
+    pooled = checkpoints.pool(family, hidden, inputs["attention_mask"])
+    expected = unit(torch.tanh(dense(torch.from_numpy(pooled).float())).detach().numpy())
+    embedforge.convert(folder, tmp_path / "out", with_pooling=True)
+    embedder = embedforge.Embedder(tmp_path / "out")
+    assert np.abs(embedder.encode(texts) - expected).max() < 1e-5
+    assert embedder.encode("x").shape == (20,)
+    sentences = run_onnx(tmp_path / "out" / "onnx" / "model.onnx", inputs)[1]
+    assert np.abs(sentences - expected).max() < 1e-5
+    shutil.rmtree(tmp_path / "out" / "2_Dense")
+    with pytest.raises(embedforge.BadInputError, match="2_Dense"):
+        embedforge.Embedder(tmp_path / "out")
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "xlm-roberta", "distilbert", "mpnet"])
+def test_reranker(tmp_path: Path, run: Run, model_type: str) -> None:
+    family = next(each for each in FAMILIES.values() if each.model_type == model_type)
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    torch.manual_seed(7)
+    config = transformers.AutoConfig.for_model(model_type, num_labels=1, **family.settings)
+    model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    checkpoints.enlarge(model)
+    model.save_pretrained(folder)
+    checkpoints.make_tokenizer(family, folder)
+    embedforge.convert(folder, tmp_path / "out")
+    texts = [text for text in checkpoints.sample_texts(family) if text][:6]
+    query = texts[2]
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(family.limit)
+    tokenizer.enable_padding(pad_id=family.pad, pad_token="<pad>")
+    rows = tokenizer.encode_batch([(query, text) for text in texts])
+    inputs = {
+        "input_ids": np.array([row.ids for row in rows], np.int64),
+        "attention_mask": np.array([row.attention_mask for row in rows], np.int64),
+    }
+    if model_type == "bert":
+        inputs["token_type_ids"] = np.array([row.type_ids for row in rows], np.int64)
+    with torch.no_grad():
+        given = {name: torch.from_numpy(value) for name, value in inputs.items()}
+        expected = model(**given).logits[:, 0].numpy()
+    (logits,) = run_onnx(tmp_path / "out" / "onnx" / "model.onnx", inputs)
+    assert np.abs(logits[:, 0] - expected).max() < 1e-4
+    done = run("rerank", tmp_path / "out", query, *texts, "--raw", "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    found = np.empty(len(texts))
+    for line in lines:
+        found[line["index"]] = line["score"]
+    assert np.abs(found - expected).max() < 1e-4
+    assert [line["score"] for line in lines] == sorted(found, reverse=True)
+    plain = run("rerank", tmp_path / "out", query, *texts)
+    first = float(plain.stdout.split()[0])
+    assert abs(first - 1 / (1 + np.exp(-expected.max()))) < 1e-3
+    embedforge.quantize(tmp_path / "out", tmp_path / "out" / "onnx" / "int8.onnx")
+    assert (
+        run("rerank", tmp_path / "out", query, *texts, "--file", "onnx/int8.onnx").returncode == 0
+    )
+    refused = run("encode", tmp_path / "out", "x")
+    assert refused.returncode == 4 and "rerank" in refused.stderr
 
 
 @pytest.fixture(scope="module")
-def saved(
-    model_folder: Path, converted: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., tuple[SentenceTransformer, Path]]:
-    """A sentence-transformers model with these modules after the transformer, and its folder with the ONNX file."""
-    transformer = Transformer(str(model_folder), max_seq_length=256)
-
-    def make(*modules: Any, **options: Any) -> tuple[SentenceTransformer, Path]:
-        model = SentenceTransformer(modules=[transformer, *modules], device="cpu", **options)
-        folder = tmp_path_factory.mktemp("model")
-        model.save(str(folder))
-        shutil.copytree(converted / "onnx", folder / "onnx")
-        return model, folder
-
-    return make
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plain")
+    checkpoints.make_checkpoint("bert", folder)
+    return folder
 
 
-def same(found: np.ndarray, wanted: np.ndarray) -> None:
-    wanted = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
-    assert found.shape == wanted.shape
-    assert np.abs(found - wanted).max() < 2e-5
-    assert (found * wanted).sum(1).min() > 0.99999
+@pytest.fixture
+def copy(plain: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(plain, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kind", ["safetensors", "sharded", "bin"])
+def test_kinds_of_weights(copy: Path, tmp_path: Path, dtype: torch.dtype, kind: str) -> None:
+    state = {name: value.to(dtype) for name, value in load_file(copy / "model.safetensors").items()}
+    exact = Path(shutil.copytree(copy, tmp_path / "exact"))
+    save_file(
+        {k: v.float() for k, v in state.items()}, exact / "model.safetensors", {"format": "pt"}
+    )
+    (copy / "model.safetensors").unlink()
+    if kind == "safetensors":
+        save_file(state, copy / "model.safetensors", {"format": "pt"})
+    elif kind == "bin":
+        torch.save(state, copy / "pytorch_model.bin")
+    else:
+        names = sorted(state)
+        shards = {
+            name: f"model-0000{i % 2 + 1}-of-00002.safetensors" for i, name in enumerate(names)
+        }
+        for shard in set(shards.values()):
+            part = {name: state[name] for name in names if shards[name] == shard}
+            save_file(part, copy / shard, {"format": "pt"})
+        (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    for folder in (copy, exact):
+        embedforge.convert(folder, folder / "out")
+    files = [(folder / "out/onnx/model.onnx").read_bytes() for folder in (copy, exact)]
+    assert files[0] == files[1]
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+def refusal(run: Run, folder: Path, status: int) -> str:
+    done = run("convert", folder, "-o", folder / "out")
+    assert done.returncode == status, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (folder / "out").exists()
+    return done.stderr
+
+
+def test_unsupported_architecture(copy: Path, run: Run) -> None:
+    change_config(copy, model_type="t5")
+    said = refusal(run, copy, 4)
+    assert '"t5"' in said
+    for known in ("bert", "xlm-roberta", "mpnet", "nomic_bert", "modernbert", "qwen3"):
+        assert known in said
 
 
 @pytest.mark.parametrize(
-    "modes",
+    ("changes", "status", "part"),
     [
-        "cls",
-        "max",
-        "lasttoken",
-        "weightedmean",
-        "mean_sqrt_len_tokens",
-        ("cls", "mean"),
-        ("mean", "max", "weightedmean"),
+        ({"hidden_size": 32}, 3, "embeddings.word_embeddings.weight"),
+        ({"vocab_size": 12}, 3, "embeddings.word_embeddings.weight"),
+        ({"num_hidden_layers": 4}, 3, "encoder.layer.3."),
+        ({"intermediate_size": 100}, 3, "encoder.layer.0.intermediate.dense.weight"),
+        ({"num_attention_heads": 7}, 3, "heads"),
+        ({"hidden_act": "softsign"}, 4, "softsign"),
+        ({"num_hidden_layers": 10**9}, 3, "num_hidden_layers"),
+        ({"hidden_size": "64"}, 3, "hidden_size"),
+        ({"model_type": "mpnet"}, 3, "encoder.relative_attention_bias.weight"),
+        ({"model_type": "qwen3"}, 3, "embed_tokens.weight"),
+        ({"model_type": "modernbert"}, 3, "global_attn_every_n_layers"),
     ],
 )
-def test_poolings(saved, modes: Any) -> None:  # type: ignore[no-untyped-def]
-    model, folder = saved(Pooling(384, pooling_mode=modes))
-    wanted = model.encode(TEXTS, show_progress_bar=False)
-    for backend in BACKENDS:
-        embedder = embedforge.Embedder(folder, backend=backend)
-        same(embedder.encode(TEXTS), wanted)
-        joined = modes if isinstance(modes, str) else "+".join(modes)
-        assert embedder.info.pooling == joined
+def test_config_against_weights(
+    copy: Path, run: Run, changes: dict[str, object], status: int, part: str
+) -> None:
+    change_config(copy, **changes)
+    assert part in refusal(run, copy, status)
 
 
-@pytest.mark.parametrize("safe", [True, False])
-def test_dense_and_layer_norm(saved, safe: bool) -> None:  # type: ignore[no-untyped-def]
-    torch.manual_seed(0)
-    norm = LayerNorm(64)
-    torch.nn.init.normal_(norm.norm.weight)
-    torch.nn.init.normal_(norm.norm.bias)
-    modules = [
-        Pooling(384, pooling_mode="mean"),
-        Dense(384, 128),
-        Dense(128, 64, bias=False, activation_function=torch.nn.GELU()),
-        norm,
-        Normalize(),
-    ]
-    model, folder = saved(*modules)
-    if not safe:  # as older versions wrote them
-        dense = model[2]
-        torch.save(dense.state_dict(), folder / "2_Dense" / "pytorch_model.bin")
-        (folder / "2_Dense" / "model.safetensors").unlink()
-    wanted = model.encode(TEXTS, show_progress_bar=False)
-    for backend in BACKENDS:
-        embedder = embedforge.Embedder(folder, backend=backend)
-        assert embedder.dimension == 64
-        same(embedder.encode(TEXTS), wanted)
+def test_missing_shard(copy: Path, run: Run) -> None:
+    state = load_file(copy / "model.safetensors")
+    (copy / "model.safetensors").unlink()
+    shards = dict.fromkeys(state, "model-00001-of-00002.safetensors")
+    shards[next(iter(state))] = "model-00002-of-00002.safetensors"
+    save_file(dict(list(state.items())[1:]), copy / "model-00001-of-00002.safetensors")
+    (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    assert "model-00002-of-00002.safetensors" in refusal(run, copy, 3)
+    shards[next(iter(state))] = "../secret.safetensors"
+    (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    assert "file name" in refusal(run, copy, 3)
 
 
-def test_a_dense_model_converts_with_its_modules(saved, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    model, folder = saved(Pooling(384, pooling_mode="mean"), Dense(384, 96))
-    embedforge.convert(folder, tmp_path / "out")
-    same(
-        embedforge.Embedder(tmp_path / "out").encode(TEXTS),
-        model.encode(TEXTS, show_progress_bar=False),
-    )
-    with pytest.raises(embedforge.NotSupportedError, match="2_Dense"):
-        embedforge.convert(folder, tmp_path / "pooled", with_pooling=True)
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        import os
+
+        return os.system, ("touch /tmp/embedforge_was_run",)
 
 
-@pytest.mark.parametrize("mode", ["mean", "cls", "max", "weightedmean", "lasttoken"])
-def test_prompts_that_are_left_out(saved, mode: str) -> None:  # type: ignore[no-untyped-def]
-    prompts = {"query": "Represent this sentence for searching: "}
-    model, folder = saved(Pooling(384, pooling_mode=mode, include_prompt=False), prompts=prompts)
-    wanted = model.encode(TEXTS, prompt_name="query", show_progress_bar=False)
-    for backend in BACKENDS:
-        embedder = embedforge.Embedder(folder, backend=backend)
-        same(embedder.encode_query(TEXTS), wanted)
-        same(embedder.encode(TEXTS), model.encode(TEXTS, show_progress_bar=False))
+def test_hostile_bin(copy: Path, run: Run) -> None:
+    (copy / "model.safetensors").unlink()
+    with zipfile.ZipFile(copy / "pytorch_model.bin", "w") as archive:
+        archive.writestr("a/data.pkl", pickle.dumps(Bomb(), protocol=2))
+    assert "system" in refusal(run, copy, 4)
+    assert not Path("/tmp/embedforge_was_run").exists()
+    for name in ("../../escaped", "/etc/escaped", "a/../../escaped"):
+        with zipfile.ZipFile(copy / "pytorch_model.bin", "w") as archive:
+            archive.writestr("a/data.pkl", pickle.dumps({}, protocol=2))
+            archive.writestr(name, b"x")
+        assert "escaped" in refusal(run, copy, 3)
 
 
-def test_damaged_modules(saved) -> None:  # type: ignore[no-untyped-def]
-    _, folder = saved(Pooling(384, pooling_mode="mean"), Dense(384, 96))
-    config = folder / "2_Dense" / "config.json"
-    text = config.read_text()
-    config.write_text(text.replace("384", "383"))
-    with pytest.raises(embedforge.BadInputError, match=r"2_Dense.*linear.weight"):
-        embedforge.Embedder(folder)
-    config.write_text(text.replace("torch.nn.modules.activation.Tanh", "os.system"))
-    with pytest.raises(embedforge.NotSupportedError, match=r"os\.system"):
-        embedforge.Embedder(folder)
-    config.write_text(text)
-    weights = folder / "2_Dense" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(embedforge.BadInputError, match="2_Dense"):
-        embedforge.Embedder(folder)
+def test_nomic_and_qwen_settings(tmp_path: Path, run: Run) -> None:
+    nomic_folder = tmp_path / "nomic"
+    checkpoints.make_checkpoint("nomic", nomic_folder)
+    for changes in (
+        {"prenorm": True},
+        {"rotary_emb_interleaved": True},
+        {"rotary_emb_fraction": 0.5},
+    ):
+        change_config(nomic_folder, **changes)
+        assert next(iter(changes)) in refusal(run, nomic_folder, 4)
+        (nomic_folder / "config.json").write_text(json.dumps(checkpoints.NOMIC_CONFIG))
+    qwen = tmp_path / "qwen"
+    checkpoints.make_checkpoint("qwen3", qwen)
+    change_config(qwen, rope_scaling={"type": "yarn"})
+    assert "rope_scaling" in refusal(run, qwen, 4)
+    change_config(qwen, rope_scaling=None, num_key_value_heads=3)
+    assert "num_key_value_heads" in refusal(run, qwen, 3)

@@ -2,6 +2,7 @@
 #include "embedforge/embedder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "backends/backend.h"
@@ -14,6 +15,19 @@ namespace {
 /// Texts that are tokenized and sorted together at most; bounds the memory of a call, whatever the
 /// length of its list.
 constexpr size_t kWindow = 4096;
+
+/// (row - mean) / deviation, which nomic's models want before a row is cut to fewer dimensions
+/// (their pages; Matryoshka).
+void center_and_scale(std::span<float> row) {
+  const auto n = static_cast<double>(row.size());
+  double mean = 0;
+  for (const float v : row) mean += v;
+  mean /= n;
+  double variance = 0;
+  for (const float v : row) variance += (v - mean) * (v - mean);
+  const double scale = 1 / std::sqrt(variance / n + 1e-5);
+  for (float& v : row) v = static_cast<float>((v - mean) * scale);
+}
 
 }  // namespace
 
@@ -66,6 +80,9 @@ Matrix Embedder::encode(std::span<const std::string_view> texts,
                                          .prompt = prompt,
                                          .batch_size = options.batch_size,
                                          .first = begin});
+    if (result.columns < width && impl_->model().config.architecture == "nomic_bert") {
+      for (size_t r = 0; r < rows.rows; ++r) center_and_scale(rows.row(r));
+    }
     cut_and_normalize(rows, options.dimensions, options.normalize);
     if (result.values.empty() && count == texts.size()) return rows;
     result.values.insert(result.values.end(), rows.values.begin(), rows.values.end());

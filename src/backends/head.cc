@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
-#include "config/json_file.h"
 #include "convert/checkpoint.h"
+#include "convert/dense.h"
 #include "convert/weights.h"
 #include "embedforge/error.h"
 #include "graph/tensor.h"
@@ -13,22 +14,12 @@
 namespace embedforge {
 namespace {
 
-DenseLayer::Activation activation_of(const JsonFile& file) {
-  // The name of a class of torch.nn, with or without its module.
-  const std::string full = file.string("activation_function", "torch.nn.modules.activation.Tanh");
-  const std::string name = full.substr(full.rfind('.') + 1);
+DenseLayer::Activation activation_of(const std::string& name) {
   using A = DenseLayer::Activation;
-  for (const auto& [known, activation] : {std::pair{"Identity", A::kIdentity},
-                                          {"Tanh", A::kTanh},
-                                          {"ReLU", A::kRelu},
-                                          {"GELU", A::kGelu},
-                                          {"Sigmoid", A::kSigmoid},
-                                          {"SiLU", A::kSilu}}) {
-    if (name == known) return activation;
-  }
-  throw_not_supported(file.name() + ": activation_function \"" + full +
-                      "\" is not supported; supported are Identity, Tanh, ReLU, GELU, Sigmoid and "
-                      "SiLU of torch.nn");
+  static const std::map<std::string, A> kByName = {{"identity", A::kIdentity}, {"tanh", A::kTanh},
+                                                   {"relu", A::kRelu},         {"gelu", A::kGelu},
+                                                   {"sigmoid", A::kSigmoid},   {"silu", A::kSilu}};
+  return kByName.at(name);
 }
 
 std::vector<float> floats_of(const TensorMap& tensors, const std::string& name,
@@ -37,35 +28,23 @@ std::vector<float> floats_of(const TensorMap& tensors, const std::string& name,
   if (found == tensors.end()) throw_bad_input(folder + ": its weights have no " + name);
   if (found->second.dims != dims) {
     throw_bad_input(folder + ": " + name + " is " + dims_text(found->second.dims) +
-                    ", its config.json says " + dims_text(dims));
+                    ", what comes before has " + dims_text(dims));
   }
   return to_floats(found->second);
 }
 
-DenseLayer read_dense(const std::filesystem::path& folder) {
-  const JsonFile file = JsonFile::read(folder / "config.json");
-  if (file.string("module_input_name", "sentence_embedding") != "sentence_embedding" ||
-      file.string("module_output_name", "sentence_embedding") != "sentence_embedding") {
-    throw_not_supported(file.name() +
-                        ": module_input_name and module_output_name other than "
-                        "\"sentence_embedding\" are not supported");
-  }
+DenseLayer read_dense(const HeadModule& module) {
+  const DenseWeights weights = read_dense_weights(module);
   DenseLayer layer;
-  const int64_t in = file.positive("in_features");
-  const int64_t out = file.positive("out_features");
-  layer.in = static_cast<size_t>(in);
-  layer.out = static_cast<size_t>(out);
-  layer.activation = activation_of(file);
-  const Checkpoint checkpoint = read_checkpoint(folder);
-  const std::vector<float> rows =
-      floats_of(checkpoint.tensors, "linear.weight", {out, in}, folder.string());
+  layer.in = static_cast<size_t>(module.in_features);
+  layer.out = static_cast<size_t>(module.out_features);
+  layer.activation = activation_of(module.activation);
+  const std::vector<float> rows = to_floats(weights.weight);
   layer.weight.resize(rows.size());
   for (size_t o = 0; o < layer.out; ++o) {
     for (size_t i = 0; i < layer.in; ++i) layer.weight[i * layer.out + o] = rows[o * layer.in + i];
   }
-  layer.bias.assign(layer.out, 0);
-  if (file.boolean("bias", true))
-    layer.bias = floats_of(checkpoint.tensors, "linear.bias", {out}, folder.string());
+  layer.bias = to_floats(weights.bias);
   return layer;
 }
 
@@ -174,7 +153,7 @@ Head::Head(const ModelConfig& config, const std::optional<Pooling>& pooling, siz
   for (const HeadModule& module : config.head) {
     Layer layer;
     if (module.kind == HeadModule::Kind::kDense) {
-      layer.dense = read_dense(module.folder);
+      layer.dense = read_dense(module);
       if (layer.dense->in != width_) {
         throw_bad_input((module.folder / "config.json").string() + ": in_features is " +
                         std::to_string(layer.dense->in) + ", but what comes before has " +

@@ -108,6 +108,10 @@ std::unique_ptr<LocalBackend> open_native(const std::string& name, const Embedde
   const Graph graph = read_onnx(model.onnx);
   const Program program = program_of(graph);
   model.limit_length(static_cast<size_t>(std::max<int64_t>(0, program.max_positions)));
+  if (!program.head.empty()) {
+    throw_not_supported(model.onnx.string() +
+                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
+  }
   Head head(model.config, options.pooling, static_cast<size_t>(program.hidden_size));
   Engine engine(program,
                 {.precision = options.precision, .threads = options.threads, .model = model.onnx});

@@ -2,43 +2,21 @@
 
 #include <algorithm>
 
+#include "backends/find_onnx.h"
 #include "backends/text.h"
 #include "embedforge/error.h"
 #include "hub/hub.h"
 
 namespace embedforge {
-namespace {
-
-namespace fs = std::filesystem;
-
-fs::path find_onnx(const ResolvedModel& model, const std::string& file) {
-  if (!file.empty()) {
-    fs::path path = model.folder / file;
-    if (!fs::is_regular_file(path))
-      throw_bad_input(path.string() +
-                      ": no such file; give file= as a path within the model folder");
-    return path;
-  }
-  if (!model.file.empty()) return model.file;
-  for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
-    if (fs::is_regular_file(model.folder / name)) return model.folder / name;
-  }
-  throw_bad_input(model.folder.string() +
-                  ": has no onnx/model.onnx; make one with `embedforge convert " +
-                  model.folder.string() + " -o DIR`");
-}
-
-}  // namespace
-
 TextModel TextModel::load(const std::string& model, const EmbedderOptions& options) {
   const ResolvedModel resolved = resolve_model(model);
-  fs::path onnx = find_onnx(resolved, options.file);
+  std::filesystem::path onnx = find_onnx(resolved, options.file);
   // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
   const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
-  ModelConfig config =
-      read_model_config(beside_tokenizer ? fs::path(options.tokenizer) : resolved.folder);
-  Tokenizer tokenizer =
-      Tokenizer::load(options.tokenizer.empty() ? config.transformer : fs::path(options.tokenizer));
+  ModelConfig config = read_model_config(beside_tokenizer ? std::filesystem::path(options.tokenizer)
+                                                          : resolved.folder);
+  Tokenizer tokenizer = Tokenizer::load(
+      options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer));
   const auto length = static_cast<size_t>(
       options.max_length > 0 ? options.max_length : std::max<int64_t>(0, config.max_length));
   return {std::move(onnx), std::move(config), std::move(tokenizer), length};

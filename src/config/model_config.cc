@@ -75,6 +75,37 @@ std::filesystem::path module_folder(const std::filesystem::path& folder, const J
   return path.empty() ? folder : folder / path;
 }
 
+/// activation_function is the class's full name, "torch.nn.modules.activation.Tanh".
+std::string dense_activation(const JsonFile& file) {
+  static constexpr std::array<std::pair<const char*, const char*>, 6> kNames = {
+      {{"Identity", "identity"},
+       {"Tanh", "tanh"},
+       {"ReLU", "relu"},
+       {"GELU", "gelu"},
+       {"Sigmoid", "sigmoid"},
+       {"SiLU", "silu"}}};
+  const std::string given = file.string("activation_function", "torch.nn.modules.activation.Tanh");
+  const std::string name = given.substr(given.rfind('.') + 1);
+  for (const auto& [theirs, ours] : kNames) {
+    if (name == theirs) return ours;
+  }
+  throw_not_supported(file.name() + ": activation_function \"" + given +
+                      "\" is not supported (supported: Identity, Tanh, ReLU, GELU, Sigmoid, SiLU)");
+}
+
+HeadModule read_dense(const std::filesystem::path& folder) {
+  const JsonFile file = JsonFile::read(folder / "config.json");
+  if (file.string("module_input_name", "sentence_embedding") != "sentence_embedding" ||
+      file.string("module_output_name", "sentence_embedding") != "sentence_embedding") {
+    throw_not_supported(file.name() +
+                        ": module_input_name and module_output_name other than "
+                        "\"sentence_embedding\" are not supported");
+  }
+  return {HeadModule::Kind::kDense,     folder,
+          file.positive("in_features"), file.positive("out_features"),
+          file.boolean("bias", true),   dense_activation(file)};
+}
+
 void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
   const std::filesystem::path path = folder / "modules.json";
   const nlohmann::json modules = read_json(path);
@@ -96,10 +127,10 @@ void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
       pooled = true;
     } else if (kind == "Normalize" && pooled) {
       config.normalize = true;
-    } else if ((kind == "Dense" || kind == "LayerNorm") && pooled) {
-      config.head.push_back(
-          {kind == "Dense" ? HeadModule::Kind::kDense : HeadModule::Kind::kLayerNorm,
-           module_folder(folder, module)});
+    } else if (kind == "Dense" && pooled) {
+      config.head.push_back(read_dense(module_folder(folder, module)));
+    } else if (kind == "LayerNorm" && pooled) {
+      config.head.push_back({HeadModule::Kind::kLayerNorm, module_folder(folder, module)});
     } else if (kind != "Dropout") {  // which does nothing once a model is trained
       throw_not_supported(name + ": type \"" + type +
                           "\" is not supported here; supported is Transformer, then Pooling, then "
@@ -154,6 +185,14 @@ void read_prompts(const std::filesystem::path& folder, ModelConfig& config) {
   }
 }
 
+/// The first of several names that a field has; 0 when none is there.
+int64_t first_integer(const JsonFile& file, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (file.find(name) != nullptr) return file.integer(name, 0);
+  }
+  return 0;
+}
+
 }  // namespace
 
 const char* pooling_mode_name(PoolingMode mode) {
@@ -173,13 +212,19 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder / "modules.json", ignored)) read_modules(folder, config);
   if (const auto model = JsonFile::read_if_present(config.transformer / "config.json")) {
     config.architecture = model->string("model_type", "");
-    config.hidden_size = model->integer("hidden_size", 0);
+    config.hidden_size = first_integer(*model, {"hidden_size", "n_embd", "dim"});
     config.max_position_embeddings =
-        std::max<int64_t>(0, model->integer("max_position_embeddings", 0));
+        std::max<int64_t>(0, first_integer(*model, {"max_position_embeddings", "n_positions"}));
     config.pad_token_id = model->integer("pad_token_id", 0);
   }
   read_length(config);
   read_prompts(folder, config);
+  if (config.architecture == "nomic_bert" && config.prompts.empty()) {
+    // nomic-embed-text's page names these; its configuration doesn't.
+    config.prompts = {{"query", "search_query: "},        {"document", "search_document: "},
+                      {"search_query", "search_query: "}, {"search_document", "search_document: "},
+                      {"clustering", "clustering: "},     {"classification", "classification: "}};
+  }
   return config;
 }
 

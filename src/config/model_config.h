@@ -16,11 +16,17 @@ enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLas
 /// The mode's name in sentence-transformers: "mean", "cls", "lasttoken" and so on.
 const char* pooling_mode_name(PoolingMode mode);
 
-/// A module between Pooling and Normalize in modules.json.
+/// A module between Pooling and Normalize in modules.json, with its folder of config.json and
+/// weights.
+///   kDense      y = activation(W x + b): linear.weight [out, in] and linear.bias
+///   kLayerNorm  y = (x - mean) / sqrt(variance + 1e-5) * norm.weight + norm.bias
 struct HeadModule {
   enum class Kind { kDense, kLayerNorm };
   Kind kind = Kind::kDense;
-  std::filesystem::path folder;  // of its config.json and weights
+  std::filesystem::path folder;
+  int64_t in_features = 0, out_features = 0;  // kDense; as are the rest
+  bool bias = true;
+  std::string activation;  // "identity", "tanh", "relu", "gelu", "sigmoid", "silu"
 };
 
 /// What sentence-transformers reads from a model folder (modules.json and the files that it names,

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
+#include "config/json_file.h"
 #include "convert/checkpoint.h"
 #include "graph/graph.h"
 
@@ -27,9 +27,9 @@ struct BertConfig {
   int64_t head_size() const { return hidden_size / heads; }
 };
 
-/// Errors: kBadInput with file and field; kNotSupported for another architecture, position
-/// embedding or activation.
-BertConfig read_bert_config(const std::filesystem::path& path);
+/// `file`: config.json. Errors: kBadInput with file and field; kNotSupported for a position
+/// embedding that isn't absolute.
+BertConfig read_bert_config(const JsonFile& file);
 
 /// The checkpoint's tensors under their names without prefix ("embeddings.word_embeddings.weight"),
 /// as float32, checked: every tensor that the encoder needs is there and has the shape that

@@ -4,8 +4,9 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "config/json_file.h"
 #include "config/model_config.h"
-#include "convert/bert.h"
+#include "convert/architectures.h"
 #include "convert/checkpoint.h"
 #include "convert/pooling.h"
 #include "embedforge/error.h"
@@ -50,9 +51,10 @@ std::set<fs::path> companions(const fs::path& folder, const ModelConfig& config)
     }
   }
   for (const HeadModule& module : config.head) {
-    for (const char* name : {"config.json", "model.safetensors", "pytorch_model.bin"}) {
-      const fs::path relative = module.folder.lexically_relative(folder) / name;
-      if (fs::is_regular_file(folder / relative)) found.insert(relative);
+    const fs::path relative = module.folder.lexically_relative(folder);
+    if (fs::is_regular_file(module.folder / "config.json")) found.insert(relative / "config.json");
+    for (const fs::path& file : read_checkpoint(module.folder).files) {
+      found.insert(relative / file.filename());
     }
   }
   return found;
@@ -80,12 +82,18 @@ void list_model_files(ConvertResult& result) {
 
 Graph build(const fs::path& transformer, const ModelConfig& config, const ConvertOptions& options,
             ConvertResult& result) {
-  const BertConfig bert = read_bert_config(transformer / "config.json");
+  const JsonFile settings = JsonFile::read(transformer / "config.json");
+  find_architecture(settings);
   const Checkpoint checkpoint = read_checkpoint(transformer);
   result.checkpoint_bytes = checkpoint.file_bytes;
-  Graph graph = build_bert(bert, bert_weights(bert, checkpoint.tensors), options.opset);
-  if (options.with_pooling) add_pooling(graph, config, bert.hidden_size);
-  return graph;
+  BuiltEncoder built = build_encoder({settings, checkpoint.tensors, options.opset});
+  const bool is_encoder = built.graph.outputs[0].name == "last_hidden_state";
+  if (options.with_pooling && !is_encoder) {
+    throw_not_supported(settings.name() +
+                        ": a cross-encoder has no sentence embedding; leave --with-pooling out");
+  }
+  if (options.with_pooling) add_pooling(built.graph, config, built.hidden_size);
+  return std::move(built.graph);
 }
 
 }  // namespace
@@ -95,7 +103,7 @@ ConvertResult convert(const std::string& model, const fs::path& out,
   if (options.opset < kFirstOpset || options.opset > kLastOpset) {
     throw_usage("opset " + std::to_string(options.opset) + " is not supported; choose 17 to 20");
   }
-  const ResolvedModel resolved = resolve_model(model);
+  const ResolvedModel resolved = resolve_model(model, PullWhat::kWeights);
   if (!resolved.file.empty()) {
     throw_bad_input(model + ": is an .onnx file already; convert takes a folder with a checkpoint");
   }

@@ -3,7 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "convert/blocks.h"
+#include "convert/dense.h"
 #include "convert/graph_builder.h"
+#include "convert/weights.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -14,7 +17,8 @@ constexpr const char* kMask = "attention_mask";
 
 class PoolingBuilder {
  public:
-  explicit PoolingBuilder(Graph& graph) : build_(graph), opset_(graph.opsets.at("")) {
+  explicit PoolingBuilder(Graph& graph)
+      : graph_(graph), build_(graph), opset_(graph.opsets.at("")) {
     const std::string real = build_.add("pooling.mask", "Cast", {kMask},
                                         {{"to", static_cast<int64_t>(DataType::kFloat)}});
     mask_ =
@@ -62,6 +66,17 @@ class PoolingBuilder {
                        {{"axis", int64_t{-1}}});
     }
     return all;
+  }
+
+  /// activation(x W^T + b)
+  std::string dense(const std::string& name, const std::string& x, const HeadModule& module) {
+    const DenseWeights weights = read_dense_weights(module);
+    std::string product =
+        build_.linear(name, x, build_.constant(name + ".weight", transposed(weights.weight)),
+                      build_.constant(name + ".bias", weights.bias));
+    if (module.activation == "identity") return product;
+    static const TensorMap kNone;
+    return Blocks(kNone, "", graph_).activation(name + ".activation", module.activation, product);
   }
 
   void alias(const std::string& value, const std::string& output) {
@@ -112,6 +127,7 @@ class PoolingBuilder {
     return build_.add("pooling.last", "GatherND", {kHidden, place}, {{"batch_dims", int64_t{1}}});
   }
 
+  Graph& graph_;
   GraphBuilder build_;
   int64_t opset_;
   std::string mask_;  // [batch, sequence, 1]
@@ -131,13 +147,28 @@ void add_pooling(Graph& graph, const ModelConfig& config, int64_t hidden_size) {
   std::vector<std::string> parts;
   parts.reserve(config.pooling.size());
   for (const PoolingMode mode : config.pooling) parts.push_back(builder.add(mode));
-  const std::string pooled = builder.joined(parts);
+  std::string pooled = builder.joined(parts);
+  int64_t width = hidden_size * static_cast<int64_t>(config.pooling.size());
+  for (size_t i = 0; i < config.head.size(); ++i) {
+    const HeadModule& module = config.head[i];
+    if (module.kind != HeadModule::Kind::kDense) {
+      throw_not_supported(module.folder.string() +
+                          ": a LayerNorm module can't be put into the graph; convert without "
+                          "--with-pooling");
+    }
+    if (module.in_features != width) {
+      throw_bad_input((module.folder / "config.json").string() + ": in_features is " +
+                      std::to_string(module.in_features) + ", and " + std::to_string(width) +
+                      " values arrive there");
+    }
+    pooled = builder.dense("dense_" + std::to_string(i), pooled, module);
+    width = module.out_features;
+  }
   if (config.normalize) {
     builder.normalized(pooled, kOutput);
   } else {
     builder.alias(pooled, kOutput);
   }
-  const int64_t width = hidden_size * static_cast<int64_t>(config.pooling.size());
   graph.outputs.push_back({kOutput, DataType::kFloat, {{std::string("batch"), width}}});
 }
 

@@ -170,11 +170,16 @@ class Compiler {
   }
 
   void take(const AttentionStep& step) {
-    if (step.rotary_base != 0)
-      throw_not_supported(
-          "rotary position embedding isn't in the native engine yet; use --backend onnxruntime");
     ++next_;
+    const auto width = [&](ValueId v) { return program_.widths[static_cast<size_t>(v)]; };
+    if (width(step.k) != width(step.v)) {
+      throw_not_supported("the native engine needs k and v of attention in values of one width");
+    }
     ops_.emplace_back(AttentionOp{step, rounded_ && table_.attention_bf16 != nullptr});
+  }
+  void take(const HeadsStep& step) {
+    ++next_;
+    ops_.emplace_back(HeadsOp{step});
   }
   void take(const NormStep& step) {
     ++next_;
@@ -239,6 +244,13 @@ Compiled compile(const Program& program, Precision precision, const kernels::Ker
     out.ops = Compiler(program, precision, table, cache, rounded).run();
   }
   if (cache != nullptr) cache->commit();
+  for (Op& op : out.ops) {
+    auto* heads = std::get_if<HeadsOp>(&op);
+    if (heads == nullptr) continue;
+    const auto found = std::ranges::find(out.rotaries, heads->step.rotary);
+    heads->rotary = static_cast<size_t>(found - out.rotaries.begin());
+    if (found == out.rotaries.end()) out.rotaries.push_back(heads->step.rotary);
+  }
   out.widths = program.widths;
   out.hidden = program.hidden;
   out.hidden_size = static_cast<int>(program.widths[static_cast<size_t>(program.hidden)]);

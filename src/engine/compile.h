@@ -66,18 +66,25 @@ struct AttentionOp {
   bool bf16 = false;
 };
 
+struct HeadsOp {
+  HeadsStep step;
+  size_t rotary = 0;  // of Compiled::rotaries
+};
+
 struct NormOp {
   ValueId in = 0, out = 0;
   NormValues norm;
 };
 
-using Op = std::variant<EmbedOp, LinearOp, FeedForwardOp, AttentionOp, NormOp, AddStep, GateStep>;
+using Op =
+    std::variant<EmbedOp, LinearOp, FeedForwardOp, HeadsOp, AttentionOp, NormOp, AddStep, GateStep>;
 
 struct Compiled {
   std::vector<Op> ops;
   std::vector<int> slot_of_value;  // -1: a value that fusion made disappear
   std::vector<int> slot_width;     // floats a row
   std::vector<int64_t> widths;     // of each value
+  std::vector<Rotary> rotaries;    // each once
   ValueId hidden = -1;
   int hidden_size = 0;
   int64_t max_positions = 0, vocabulary = 0;

@@ -17,7 +17,8 @@ int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSeq
     case EmbedStep::Source::kTokenType:
       break;
   }
-  return batch.type_ids.empty() ? 0 : batch.type_ids[token];
+  // One row serves every type: exporters fold the type into a vector.
+  return batch.type_ids.empty() || t.rows.dims[0] == 1 ? 0 : batch.type_ids[token];
 }
 
 /// Row `row` as floats: a pointer into the table, or `space` filled from what it stores.

@@ -122,12 +122,30 @@ struct Engine::Impl {
             std::to_string(program.vocabulary) + "; the tokenizer belongs to another model");
       }
     }
+    check_types(batch);
     for (size_t i = 0; i < batch.sequences(); ++i) {
       const size_t length = batch.offsets[i + 1] - batch.offsets[i];
       if (program.max_positions > 0 && length > static_cast<size_t>(program.max_positions)) {
         throw_bad_input("text " + std::to_string(i) + " has " + std::to_string(length) +
                         " tokens but the model has only " + std::to_string(program.max_positions) +
                         " positions; lower max_length");
+      }
+    }
+  }
+
+  void check_types(const TokenBatch& batch) const {
+    if (batch.type_ids.empty()) return;
+    for (const Op& op : program.ops) {
+      const auto* embed = std::get_if<EmbedOp>(&op);
+      if (embed == nullptr) continue;
+      for (const EmbedStep::Table& table : embed->step.tables) {
+        const int64_t rows = table.rows.dims[0];
+        if (table.source != EmbedStep::Source::kTokenType || rows == 1) continue;
+        for (const int32_t type : batch.type_ids) {
+          if (type >= 0 && type < rows) continue;
+          throw_bad_input("token type " + std::to_string(type) + " is outside the model's " +
+                          std::to_string(rows) + "; the tokenizer belongs to another model");
+        }
       }
     }
   }

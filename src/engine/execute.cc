@@ -291,38 +291,43 @@ class Executor {
     }
   }
 
+  ValueRows rows_of(ValueId v, const TileSequence& sequence) const {
+    return {value(v) + static_cast<size_t>(sequence.row) * width(v), width(v)};
+  }
+
+  void step(const HeadsOp& op) {
+    const HeadsStep& s = op.step;
+    own_.angles.resize(program_.rotaries.size());
+    Angles& angles = own_.angles[op.rotary];
+    const auto [begin, end] = team_.part(tile_.rows);
+    const size_t w = width(s.out);
+    float* out = value(s.out);
+    if (value(s.in) != out) {
+      const size_t first = static_cast<size_t>(begin) * w;
+      std::copy_n(value(s.in) + first, static_cast<size_t>(end - begin) * w, out + first);
+    }
+    for (const TileSequence& sequence : tile_.sequences) {
+      const int from = std::max(begin, sequence.row);
+      const int to = std::min(end, sequence.row + sequence.length);
+      if (from >= to) continue;
+      angles.reserve(s.rotary, to - sequence.row);
+      change_heads(s, table_, angles, out + static_cast<size_t>(from) * w, w, to - from,
+                   from - sequence.row);
+    }
+  }
+
   void step(const AttentionOp& op) {
     const AttentionStep& s = op.step;
     const auto heads = static_cast<int>(s.heads);
     const auto [begin, end] = team_.part(static_cast<int>(tile_.sequences.size()) * heads);
     for (int unit = begin; unit < end; ++unit) {
       const TileSequence& sequence = tile_.sequences[static_cast<size_t>(unit / heads)];
-      const int head = unit % heads;
-      const auto row = static_cast<size_t>(sequence.row);
-      const int64_t kv_head = head * s.kv_heads / s.heads;
       own_.attention.reserve(
           table_.attention_workspace(sequence.length, static_cast<int>(s.head_size)));
-      kernels::AttentionArgs args{
-          .q = value(s.q) + row * width(s.q) + s.q_column + head * s.head_size,
-          .k = value(s.k) + row * width(s.k) + s.k_column + kv_head * s.head_size,
-          .v = value(s.v) + row * width(s.v) + s.v_column + kv_head * s.head_size,
-          .q_stride = width(s.q),
-          .kv_stride = width(s.k),
-          .length = sequence.length,
-          .head_size = static_cast<int>(s.head_size),
-          .begin = 0,
-          .end = sequence.length,
-          .scale = s.scale,
-          .causal = s.causal,
-          .window = static_cast<int>(s.window),
-          .workspace = own_.attention.data(),
-          .out = value(s.out) + row * width(s.out) + head * s.head_size,
-          .out_stride = width(s.out)};
-      if (!s.relative_bias.empty()) {
-        const auto span = (static_cast<int64_t>(s.relative_bias.size()) / s.heads + 1) / 2;
-        args.relative_bias = s.relative_bias.data() + head * (2 * span - 1) + span - 1;
-        args.bias_span = static_cast<int>(span);
-      }
+      kernels::AttentionArgs args =
+          attention_args(s, unit % heads, sequence.length, rows_of(s.q, sequence),
+                         rows_of(s.k, sequence), rows_of(s.v, sequence), rows_of(s.out, sequence));
+      args.workspace = own_.attention.data();
       (op.bf16 ? table_.attention_bf16 : table_.attention)(args);
     }
   }
@@ -346,10 +351,7 @@ class Executor {
     const auto [begin, end] = team_.part(tile_.rows);
     for (auto row = static_cast<size_t>(begin); row < static_cast<size_t>(end); ++row) {
       table_.gate(value(op.gate) + row * width(op.gate) + op.gate_column,
-                  value(op.up) + row * width(op.up) + op.up_column,
-                  op.activation == Activation::kGelu       ? kernels::Act::kGelu
-                  : op.activation == Activation::kGeluTanh ? kernels::Act::kGeluTanh
-                                                           : kernels::Act::kSilu,
+                  value(op.up) + row * width(op.up) + op.up_column, act_of(op.activation),
                   value(op.out) + row * width(op.out), static_cast<size_t>(op.width));
     }
   }

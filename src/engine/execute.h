@@ -10,6 +10,7 @@
 #include "base/threads.h"
 #include "engine/aligned.h"
 #include "engine/compile.h"
+#include "engine/heads.h"
 #include "engine/tile.h"
 
 namespace embedforge {
@@ -47,10 +48,13 @@ struct PrivateSpace {
   AlignedBuffer inner;     // inner columns of a feed-forward layer, floats
   AlignedBuffer rounded;   // the same, rounded
   AlignedBuffer attention;
+  std::vector<Angles> angles;  // of Compiled::rotaries
 
   size_t bytes() const {
-    return scaled.size() + picked.size() + inner_picked.size() + prepared.size() + inner.size() +
-           rounded.size() + attention.size();
+    size_t turned = 0;
+    for (const Angles& each : angles) turned += each.bytes();
+    return turned + scaled.size() + picked.size() + inner_picked.size() + prepared.size() +
+           inner.size() + rounded.size() + attention.size();
   }
 };
 

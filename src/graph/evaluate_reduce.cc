@@ -185,12 +185,40 @@ std::vector<Tensor> einsum(const Call& call) {
   return {from_doubles(call, call.input(0).type, dims, out)};
 }
 
+/// Where the largest number along an axis is; of several the first, or the last.
+std::vector<Tensor> arg_max(const Call& call) {
+  const Tensor& in = call.input(0);
+  const auto axis =
+      static_cast<size_t>(call.axis(call.node().int_attribute("axis", 0), in.dims.size()));
+  const bool last = call.node().int_attribute("select_last_index", 0) != 0;
+  Dims dims = in.dims;
+  const int64_t size = dims[axis];
+  if (size == 0) call.bad("looks for the largest of nothing");
+  dims[axis] = 1;
+  int64_t inner = 1;
+  for (size_t i = axis + 1; i < dims.size(); ++i) inner *= dims[i];
+  const std::vector<double> values = to_doubles(in);
+  std::vector<int64_t> out(call.checked_count(dims));
+  for (size_t i = 0; i < out.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    const int64_t first = at / inner * inner * size + at % inner;
+    const auto value = [&](int64_t k) { return values[static_cast<size_t>(first + k * inner)]; };
+    for (int64_t k = 1; k < size; ++k) {
+      if (value(k) > value(out[i]) || (last && value(k) == value(out[i]))) out[i] = k;
+    }
+  }
+  if (call.node().int_attribute("keepdims", 1) == 0) {
+    dims.erase(dims.begin() + static_cast<ptrdiff_t>(axis));
+  }
+  return {from_wide_ints(call, DataType::kInt64, dims, out)};
+}
+
 }  // namespace
 
 Handler find_reduce(const std::string& op) {
   if (reductions().contains(op)) return reduce;
   static const std::map<std::string, Handler> kHandlers = {
-      {"CumSum", cumulative_sum}, {"Einsum", einsum}, {"MatMul", matmul}};
+      {"ArgMax", arg_max}, {"CumSum", cumulative_sum}, {"Einsum", einsum}, {"MatMul", matmul}};
   const auto found = kHandlers.find(op);
   return found == kHandlers.end() ? nullptr : found->second;
 }

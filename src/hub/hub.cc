@@ -1,65 +1,27 @@
 #include "hub/hub.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
-#include <optional>
-#include <string_view>
 #include <system_error>
 
 #include "embedforge/error.h"
+#include "hub/settings.h"
 
 namespace embedforge {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::string> environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  return std::string(value);
-}
-
-/// `~` and `~/...` as huggingface_hub expands them.
-fs::path expand_home(const std::string& path) {
-  if (path != "~" && !path.starts_with("~/")) return path;
-  return fs::path(environment("HOME").value_or("/")) /
-         path.substr(std::min<size_t>(path.size(), 2));
-}
-
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_' || c == '.';
-}
-
-/// A repository or owner name of the hub: letters, digits and -_. without "..", "--" or such at
-/// either end.
-bool is_name(std::string_view name) {
-  const auto edge = [](char c) { return c == '-' || c == '.'; };
-  return !name.empty() && name.size() <= 96 &&
-         std::all_of(name.begin(), name.end(), is_name_character) &&
-         name.find("..") == std::string_view::npos && name.find("--") == std::string_view::npos &&
-         !edge(name.front()) && !edge(name.back());
-}
-
-bool is_hub_id(std::string_view id) {
-  const size_t slash = id.find('/');
-  if (slash == std::string_view::npos) return is_name(id);
-  return is_name(id.substr(0, slash)) && is_name(id.substr(slash + 1));
-}
-
+/// The snapshot that refs/main names; empty when the model isn't in the cache.
 fs::path snapshot_of(const std::string& id) {
   const fs::path repository = hub_cache() / cache_folder_name(id);
   std::error_code ignored;
-  if (!fs::is_directory(repository, ignored)) {
-    throw_bad_input(id + ": no such folder or .onnx file, and no such model in the cache " +
-                    hub_cache().string());
-  }
+  if (!fs::is_directory(repository, ignored)) return {};
+  if (!fs::exists(repository / "refs", ignored)) return {};  // a pull that broke off
   std::ifstream ref(repository / "refs" / "main");
   std::string revision;
   ref >> revision;
-  if (!std::all_of(revision.begin(), revision.end(), is_name_character) || revision.empty() ||
-      revision.find("..") != std::string::npos) {
+  if (!is_revision(revision) || revision.find('/') != std::string::npos) {
     throw_bad_input((repository / "refs" / "main").string() + ": missing or names no revision");
   }
   fs::path snapshot = repository / "snapshots" / revision;
@@ -69,14 +31,46 @@ fs::path snapshot_of(const std::string& id) {
   return snapshot;
 }
 
-}  // namespace
-
-fs::path hub_cache() {
-  if (const auto cache = environment("HF_HUB_CACHE")) return expand_home(*cache);
-  if (const auto home = environment("HF_HOME")) return expand_home(*home) / "hub";
-  const fs::path base = expand_home(environment("XDG_CACHE_HOME").value_or("~/.cache"));
-  return base / "huggingface" / "hub";
+bool has_any(const fs::path& folder, std::initializer_list<const char*> names) {
+  return std::ranges::any_of(names, [&](const char* name) {
+    std::error_code ignored;
+    return fs::exists(folder / name, ignored);
+  });
 }
+
+bool has_weights(const fs::path& snapshot) {
+  for (const fs::path& folder : {snapshot, snapshot / "0_Transformer"}) {
+    if (has_any(folder, {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                         "pytorch_model.bin.index.json"}))
+      return true;
+  }
+  return false;
+}
+
+fs::path cached_or_pulled(const std::string& id, PullWhat what) {
+  fs::path snapshot = snapshot_of(id);
+  const bool cached =
+      !snapshot.empty() &&
+      (what == PullWhat::kOnnx ? has_any(snapshot, {"onnx", "model.onnx"}) : has_weights(snapshot));
+  if (cached) return snapshot;
+  const bool offline = hub_settings().offline;
+  const bool has_owner = id.find('/') != std::string::npos;  // else it may be a mistyped folder
+  if (offline || !has_owner) {
+    if (!snapshot.empty()) return snapshot;
+    throw_bad_input(
+        id + ": no such folder or .onnx file, and no such model in the cache " +
+        hub_cache().string() +
+        (offline ? " (HF_HUB_OFFLINE is set)" : "; embedforge pull " + id + " brings it"));
+  }
+  try {
+    return pull(id, {.what = what}).folder;
+  } catch (const Error&) {
+    if (snapshot.empty()) throw;
+    return snapshot;  // what is missing there is said by whoever needs it
+  }
+}
+
+}  // namespace
 
 std::string cache_folder_name(const std::string& id) {
   if (!is_hub_id(id)) throw_bad_input("\"" + id + "\": no such folder or file, and not a hub id");
@@ -85,7 +79,7 @@ std::string cache_folder_name(const std::string& id) {
   return name;
 }
 
-ResolvedModel resolve_model(const std::string& model) {
+ResolvedModel resolve_model(const std::string& model, PullWhat what) {
   if (model.empty()) throw_bad_input("the model's name is empty");
   const fs::path path = model;
   std::error_code ignored;
@@ -102,7 +96,7 @@ ResolvedModel resolve_model(const std::string& model) {
   if (fs::exists(path, ignored)) {
     throw_bad_input(model + ": is neither a folder nor an .onnx file");
   }
-  return {snapshot_of(model), {}};
+  return {cached_or_pulled(model, what), {}};
 }
 
 }  // namespace embedforge

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "embedforge/hub.h"
+
 namespace embedforge {
 
 struct ResolvedModel {
@@ -18,11 +20,12 @@ struct ResolvedModel {
 /// ~/.cache/huggingface/hub.
 std::filesystem::path hub_cache();
 
-/// `model`: an existing folder, an existing .onnx file, or a hub id (owner/name or name) whose
-/// revision `main` is in the cache. The folder of an .onnx file is its own, or the one above when
-/// it lies in a folder onnx/ without a tokenizer.json. Errors: kBadInput when it is none of these,
-/// saying where was looked.
-ResolvedModel resolve_model(const std::string& model);
+/// `model`: an existing folder, an existing .onnx file, or a hub id (owner/name or name). Its
+/// revision `main` is taken from the cache where that has an .onnx file or weights (`what`); else
+/// it is pulled, unless HF_HUB_OFFLINE is set. The folder of an .onnx file is its own, or the one
+/// above when it lies in a folder onnx/ without a tokenizer.json. Errors: kBadInput when it is none
+/// of these, saying where was looked; as pull().
+ResolvedModel resolve_model(const std::string& model, PullWhat what = PullWhat::kOnnx);
 
 /// "models--owner--name", the cache's folder name of a hub id. Errors: kBadInput when it is no hub
 /// id.

@@ -101,6 +101,18 @@ struct AttentionArgs {
   size_t out_stride = 0;
 };
 
+/// Heads of one token turned in place: pair i of each head, (a, b), becomes
+/// (a cos[i] - b sin[i], b cos[i] + a sin[i]).
+struct RotateArgs {
+  float* x = nullptr;
+  size_t stride = 0;  // between heads
+  int heads = 0;
+  int pairs = 0;
+  bool interleaved = false;  // pair i is channels 2 i and 2 i + 1; else i and i + pairs
+  const float* cos = nullptr;
+  const float* sin = nullptr;
+};
+
 struct KernelTable {
   const char* name = "";
   LinearKernel f32;  // activations and sums to float accuracy (1e-5 relative or better)
@@ -118,6 +130,7 @@ struct KernelTable {
   /// out = act(gate) * up
   void (*gate)(const float* gate, const float* up, Act act, float* out,
                size_t count) noexcept = nullptr;
+  void (*rotate)(const RotateArgs& args) noexcept = nullptr;
   /// Prepares the calling thread (AMX: loads the tile shapes); null: nothing to do. leave() undoes
   /// it.
   void (*enter)() noexcept = nullptr;

@@ -51,6 +51,7 @@ ValueId Emitter::step(const Expression& of, const T& part) {
     out.out = define(of.width);
     program_.steps.emplace_back(std::move(out));
   } else if constexpr (std::is_same_v<T, Norm>) {
+    if (part.group != 0) refuse("a normalization of heads that isn't one of q or k");
     const ValueId in = emit(part.in);
     program_.steps.emplace_back(
         NormStep{in, define(of.width), part.kind, part.gamma, part.beta, part.epsilon});
@@ -66,9 +67,18 @@ ValueId Emitter::step(const Expression& of, const T& part) {
   } else if constexpr (std::is_same_v<T, Context>) {
     AttentionStep out;
     emit_attention_inputs(part, out);
-    out.heads = out.kv_heads = part.scores.heads;
-    out.head_size = part.scores.head_size;
-    out.scale = static_cast<float>(part.scores.scale);
+    const Scores& scores = part.scores;
+    out.heads = scores.heads;
+    out.kv_heads = scores.kv_heads;
+    out.head_size = scores.head_size;
+    out.scale = static_cast<float>(scores.scale);
+    out.causal = scores.causal;
+    out.window = scores.window;
+    out.relative_bias = scores.relative_bias;
+    if (scores.bias_length > 0) {
+      shown_length_ =
+          shown_length_ == 0 ? scores.bias_length : std::min(shown_length_, scores.bias_length);
+    }
     out.out = define(of.width);
     program_.steps.emplace_back(std::move(out));
   } else if constexpr (std::is_same_v<T, Pool>) {
@@ -89,34 +99,6 @@ ValueId Emitter::emit(const Ref& expression) {
       std::visit([&](const auto& part) { return step(*expression, part); }, expression->as);
   values_.emplace(expression.get(), out);
   return out;
-}
-
-void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) {
-  const Operand& q = context.scores.q;
-  const Operand& k = context.scores.k;
-  const Operand& v = context.v;
-  out.q_column = q.column;
-  out.k_column = k.column;
-  out.v_column = v.column;
-  std::vector<const Product*> products;
-  for (const Operand* each : {&q, &k, &v}) products.push_back(each->of->get<Product>());
-  const bool separate = q.of != k.of && k.of != v.of && q.of != v.of;
-  const bool fresh = !values_.contains(q.of.get()) && !values_.contains(k.of.get()) &&
-                     !values_.contains(v.of.get());
-  std::optional<LinearStep> one;
-  if (separate && fresh) one = joined(products);
-  if (!one) {
-    out.q = emit(q.of);
-    out.k = emit(k.of);
-    out.v = emit(v.of);
-    return;
-  }
-  one->in = emit(products[0]->in);
-  one->out = define(one->weight.n);
-  out.q = out.k = out.v = one->out;
-  out.k_column += q.of->width;
-  out.v_column += q.of->width + k.of->width;
-  program_.steps.emplace_back(std::move(*one));
 }
 
 }  // namespace embedforge::raising

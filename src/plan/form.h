@@ -83,8 +83,10 @@ struct Map {  // a scalar function of each element
 struct Norm {
   Ref in;
   NormKind kind = NormKind::kLayerNorm;
-  std::vector<float> gamma, beta;
+  std::vector<float> gamma, beta;  // one for each column
   float epsilon = 0;
+  int64_t group = 0;   // columns that are normalized by themselves (a head); 0: the whole row
+  int64_t column = 0;  // of `in`, where the first group is
 };
 struct Sum {
   Ref a, b;
@@ -97,17 +99,43 @@ struct Centered {  // in - mean of its row
   Ref in;
 };
 struct Stat {  // a function of one number a row
-  enum class Kind { kMean, kVariance, kMeanSquare, kSumSquare, kMin, kMax, kRange };
+  enum class Kind { kMean, kVariance, kMeanSquare, kSumSquare, kSumMapped, kMin, kMax, kRange };
   Ref in;
   Kind kind = Kind::kMean;
   Samples values;
+  int64_t group = 0;   // one number a head of that many columns; 0: one a row
+  int64_t column = 0;  // of `in`, where the first head is
+  Samples squares{};   // kSumMapped: the square of the function of `in` that is summed
+};
+/// Columns of heads, each a sum of columns of the same head of `in` times numbers that depend on
+/// the position: a rotary embedding while it is recognized. A row has heads * columns.size()
+/// columns.
+struct Mix {
+  struct Term {
+    int64_t source = 0;           // column within the head
+    std::vector<double> factors;  // by position, for those of the longest probe
+  };
+  Operand in;  // where the first head starts
+  int64_t heads = 1;
+  int64_t stride = 0;  // between heads of `in`
+  std::vector<std::vector<Term>> columns;
+};
+/// Heads side by side from in.column on, turned by position.
+struct Rotated {
+  Operand in;
+  int64_t heads = 0, head_size = 0;
+  Rotary rotary;
 };
 /// q k^T for each head. A row's columns are the heads.
 struct Scores {
   Operand q, k;
-  int64_t heads = 0, head_size = 0;
+  int64_t heads = 0, kv_heads = 0, head_size = 0;
   double scale = 1;
   bool masked = false;  // padding was taken out
+  bool causal = false;
+  int64_t window = -1;
+  std::vector<float> relative_bias;  // as in AttentionStep
+  int64_t bias_length = 0;  // relative_bias holds for texts of that many tokens; 0: for all
 };
 struct Softmax {
   Scores scores;
@@ -131,6 +159,9 @@ struct Pool {
   Ref in;
   PoolKind kind = PoolKind::kMean;
   bool normalize = false;
+};
+struct Normalized {  // L2, of what layers after a pooling make
+  Ref in;
 };
 /// The pieces of a quantized product.
 struct Quantized {  // DynamicQuantizeLinear's first output
@@ -180,8 +211,9 @@ struct Rounded {  // through QuantizeLinear with a constant scale
 
 struct Expression {
   std::variant<Embedding, Product, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
-               Context, Masked, RowSum, Pool, Quantized, QuantScale, QuantZero, IntegerProduct,
-               Rounded, Scaled, Columns, FromLow, UnitRow, LowTerm, RangeProduct>
+               Context, Mix, Rotated, Masked, RowSum, Normalized, Pool, Quantized, QuantScale,
+               QuantZero, IntegerProduct, Rounded, Scaled, Columns, FromLow, UnitRow, LowTerm,
+               RangeProduct>
       as;
   int64_t width = 0;
   int depth = 0;  // of the expressions below, bounded so that recursion is

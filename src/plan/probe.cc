@@ -11,8 +11,6 @@
 namespace embedforge::raising {
 namespace {
 
-constexpr double kVeryNegative = -9000;  // exp() of it is 0 in float; exporters use -10000 and less
-
 /// A deterministic stand-in for text: ids from 5 to 28, which any vocabulary has and no special
 /// token is.
 int64_t sample_id(int64_t i) { return 5 + (i * 7 + i / 3) % 24; }
@@ -27,68 +25,6 @@ Probe make_probe(int64_t batch, int64_t sequence, std::vector<int64_t> lengths) 
     }
   }
   return probe;
-}
-
-/// Elements of a tensor that broadcasts to four axes.
-class Broadcast4 {
- public:
-  Broadcast4(const Tensor& tensor, std::array<int64_t, 4> sizes) : values_(to_doubles(tensor)) {
-    const size_t rank = tensor.dims.size();
-    fits_ = rank <= 4;
-    int64_t stride = 1;
-    for (size_t i = rank; fits_ && i-- > 0;) {
-      const size_t axis = i + 4 - rank;
-      if (sizes[axis] < 0) sizes[axis] = tensor.dims[i];  // any size
-      fits_ = tensor.dims[i] == 1 || tensor.dims[i] == sizes[axis];
-      strides_[axis] = tensor.dims[i] == 1 ? 0 : stride;
-      stride *= tensor.dims[i];
-    }
-    for (size_t axis = 0; axis < 4; ++axis) sizes_[axis] = std::max<int64_t>(sizes[axis], 1);
-  }
-  bool fits() const { return fits_; }
-  int64_t size(size_t axis) const { return sizes_[axis]; }
-  double at(int64_t a, int64_t b, int64_t c, int64_t d) const {
-    return values_[static_cast<size_t>(a * strides_[0] + b * strides_[1] + c * strides_[2] +
-                                       d * strides_[3])];
-  }
-
- private:
-  std::vector<double> values_;
-  std::array<int64_t, 4> strides_{};
-  std::array<int64_t, 4> sizes_{};
-  bool fits_ = true;
-};
-
-/// `keeps` and `removes` say what an element means; one that is neither makes the effect kOther.
-template <typename Keeps, typename Removes>
-MaskEffect effect(const Known& mask, const std::vector<Probe>& probes, Keeps keeps,
-                  Removes removes) {
-  bool any_removed = false;
-  bool all_removed = true;
-  for (size_t p = 0; p < probes.size(); ++p) {
-    const Probe& probe = probes[p];
-    const Broadcast4 view(mask.at[p], {probe.batch, -1, probe.sequence, probe.sequence});
-    if (!view.fits()) return MaskEffect::kOther;
-    for (int64_t row = 0; row < probe.batch; ++row) {
-      for (int64_t head = 0; head < view.size(1); ++head) {
-        for (int64_t query = 0; query < probe.lengths[static_cast<size_t>(row)]; ++query) {
-          for (int64_t key = 0; key < probe.sequence; ++key) {
-            const double value = view.at(row, head, query, key);
-            if (probe.attended(row, key)) {
-              if (!keeps(value)) return MaskEffect::kOther;
-            } else if (removes(value)) {
-              any_removed = true;
-            } else {
-              if (!keeps(value)) return MaskEffect::kOther;
-              all_removed = false;
-            }
-          }
-        }
-      }
-    }
-  }
-  if (!any_removed) return MaskEffect::kNone;
-  return all_removed ? MaskEffect::kPadding : MaskEffect::kOther;
 }
 
 /// `check(value, row, position)` for every element, whose first axis is the batch and second (when
@@ -114,9 +50,9 @@ bool for_all(const Known& value, const std::vector<Probe>& probes, bool by_token
 
 }  // namespace
 
-std::vector<Probe> make_probes(int64_t longest) {
+std::vector<Probe> make_probes(int64_t longest, int64_t attended) {
   std::vector<Probe> probes = {make_probe(2, 5, {5, 3}), make_probe(3, 11, {7, 11, 2})};
-  if (longest > 13) probes.push_back(make_probe(1, longest, {longest - 4}));
+  if (longest > 13) probes.push_back(make_probe(1, longest, {attended}));
   return probes;
 }
 
@@ -152,18 +88,6 @@ Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probe
 }
 
 bool nearly(double a, double b) { return std::fabs(a - b) <= 1e-5 * std::max(1.0, std::fabs(b)); }
-
-MaskEffect additive_effect(const Known& mask, const std::vector<Probe>& probes) {
-  return effect(
-      mask, probes, [](double x) { return std::fabs(x) < 1e-6; },
-      [](double x) { return x <= kVeryNegative; });
-}
-
-MaskEffect condition_effect(const Known& condition, bool keep, const std::vector<Probe>& probes) {
-  return effect(
-      condition, probes, [=](double x) { return (x != 0) == keep; },
-      [=](double x) { return (x != 0) != keep; });
-}
 
 bool is_token_mask(const Known& value, double attended, double padding,
                    const std::vector<Probe>& probes) {

@@ -26,9 +26,9 @@ struct Probe {
   }
 };
 
-/// Sizes that tell batch, sequence and the graph's constants apart; `longest` bounds the longest
-/// probe.
-std::vector<Probe> make_probes(int64_t longest);
+/// Sizes that tell batch, sequence and the graph's constants apart; `longest` is that of the
+/// longest probe, of which `attended` are tokens.
+std::vector<Probe> make_probes(int64_t longest, int64_t attended);
 
 enum class InputRole { kTokenIds, kMask, kTokenTypes, kPositions };
 /// By the names that the exporters and sentence-transformers give; nullopt for others.
@@ -39,11 +39,18 @@ Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probe
 /// True when two numbers that the graph derived in float are one.
 bool nearly(double a, double b);
 
-/// What is added to scores before the softmax (shape [.., batch, heads, query, key] or one that
-/// broadcasts to it).
-enum class MaskEffect { kNone, kPadding, kOther };
-/// kPadding: 0 where an attended query meets an attended key, very negative where it meets padding.
-/// kNone: 0 everywhere.
+/// What a mask does to scores before the softmax.
+struct MaskEffect {
+  bool understood = false;
+  bool padding = false;              // takes out keys that are padding
+  bool causal = false;               // takes out keys after the query
+  int64_t window = -1;               // takes out keys further away than that; -1: none
+  int64_t bias_heads = 0;            // 1, or as many as there are heads
+  std::vector<float> relative_bias;  // [bias_heads, 2 * span - 1] by key - query, clamped; or empty
+  int64_t bias_length = 0;  // the probes show the bias for texts up to that long; 0: for all
+};
+/// Of what is added to scores (shape [batch, heads, query, key] or one that broadcasts to it): very
+/// negative takes out, anything else must depend on head and distance alone.
 MaskEffect additive_effect(const Known& mask, const std::vector<Probe>& probes);
 /// The same for a condition under which a score is kept (`keep`) or replaced by something very
 /// negative.

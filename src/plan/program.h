@@ -97,7 +97,26 @@ struct GateStep {
   Activation activation = Activation::kSilu;
 };
 
+/// Pair i of a head's first 2 n channels turns by position * frequencies[i]: (a, b) becomes
+/// (a cos - b sin, b cos + a sin).
+struct Rotary {
+  std::vector<float> frequencies;  // n, radians a position; empty: nothing turns
+  bool interleaved = false;        // pair i is channels 2 i and 2 i + 1; else i and i + n
+  bool operator==(const Rotary&) const = default;
+};
+
+/// out = in, with the columns of `heads` heads from `column` on normalized (RMS, each head by
+/// itself) where gamma is given, then rotated.
+struct HeadsStep {
+  ValueId in = 0, out = 0;
+  int64_t column = 0, heads = 0, head_size = 0;
+  std::vector<float> gamma;  // head_size, or empty
+  float epsilon = 0;
+  Rotary rotary;
+};
+
 /// out = softmax(scale * q k^T [+ bias by distance]) v for each head within each sequence.
+/// heads / kv_heads heads share a head of k and v.
 struct AttentionStep {
   ValueId q = 0, k = 0, v = 0, out = 0;
   int64_t q_column = 0, k_column = 0,
@@ -105,9 +124,7 @@ struct AttentionStep {
   int64_t heads = 0, kv_heads = 0, head_size = 0;
   float scale = 1;  // applied to q k^T
   bool causal = false;
-  int64_t window = -1;      // attends to |i - j| <= window; -1: to all
-  float rotary_base = 0;    // 0: no rotary embedding
-  int64_t rotary_size = 0;  // channels of a head that are rotated
+  int64_t window = -1;  // attends to |i - j| <= window; -1: to all
   std::vector<float>
       relative_bias;  // [heads, 2 * span - 1] by j - i + span - 1 (clamped), or empty
 };
@@ -119,14 +136,17 @@ struct PoolStep {
   bool normalize = false;  // L2 afterwards
 };
 
-using Step =
-    std::variant<EmbedStep, NormStep, LinearStep, AddStep, GateStep, AttentionStep, PoolStep>;
+using Step = std::variant<EmbedStep, NormStep, LinearStep, AddStep, GateStep, HeadsStep,
+                          AttentionStep, PoolStep>;
 
 struct Program {
   std::vector<Step> steps;      // in order of execution
   std::vector<int64_t> widths;  // of each value
   ValueId hidden = -1;          // the token embeddings (last_hidden_state)
   ValueId pooled = -1;          // the sentence embedding when the graph itself has pooling; else -1
+  PoolKind head_pooling = PoolKind::kMean;  // what `head` takes
+  std::vector<LinearStep> head;  // layers on one row a sequence, one after another (a classifier);
+                                 // their values aren't numbered
   int64_t hidden_size = 0;
   int64_t max_positions = 0;  // longest sequence that the position table allows; 0: no such bound
   int64_t vocabulary = 0;

@@ -35,8 +35,35 @@ bool is_row_a_sequence(const ValueInfo& output) {
   return output.name != "pooler_output" && output.shape && output.shape->size() == 2;
 }
 
-Program build(const Graph& graph, int64_t longest) {
-  const std::map<std::string, Form> outputs = trace(graph, make_probes(longest));
+/// Takes the layers on pooled rows (a classifier) off, down to what was pooled.
+Ref take_head(Ref pooled, Program& program) {
+  if (const auto* normalized = pooled->get<Normalized>()) pooled = Ref(normalized->in);
+  for (;;) {
+    LinearStep step;
+    const auto* product = pooled->get<Product>();
+    if (const auto* map = pooled->get<Map>()) {
+      const auto activation = as_activation(map->values);
+      product = map->in->get<Product>();
+      if (product == nullptr || !activation) return pooled;
+      step.activation = *activation;
+    }
+    if (product == nullptr) return pooled;
+    step.weight = product->weight;
+    step.bias = product->bias;
+    program.head.insert(program.head.begin(), std::move(step));
+    pooled = Ref(product->in);
+    if (const auto* pool = pooled->get<Pool>()) program.head_pooling = pool->kind;
+  }
+}
+
+/// A program, and how long the texts may be for which the probes showed all of it (0: any).
+struct Built {
+  Program program;
+  int64_t shown_length = 0;
+};
+
+Built build(const Graph& graph, int64_t longest, int64_t attended) {
+  const std::map<std::string, Form> outputs = trace(graph, make_probes(longest, attended));
   Ref hidden;
   Ref pooled;
   const Unknown* problem = nullptr;
@@ -66,6 +93,9 @@ Program build(const Graph& graph, int64_t longest) {
   }
   Emitter emitter;
   Program& program = emitter.program();
+  if (pooled != nullptr) pooled = take_head(pooled, program);
+  // Where the token embeddings are an output, too, whoever pools them has these layers itself.
+  if (hidden != nullptr) program.head.clear();
   if (hidden == nullptr) {
     const auto* pool = pooled->get<Pool>();
     if (pool != nullptr) hidden = pool->in;
@@ -74,25 +104,34 @@ Program build(const Graph& graph, int64_t longest) {
   if (pooled != nullptr) program.pooled = emitter.emit(pooled);
   program.hidden_size = hidden != nullptr ? hidden->width : pooled->width;
   describe_tables(program);
-  return std::move(program);
+  return {std::move(program), emitter.shown_length()};
+}
+
+/// True when the position table allows no text that the probes don't show.
+bool shows_all(const Built& built) {
+  return built.shown_length == 0 ||
+         (built.program.max_positions > 0 && built.program.max_positions <= built.shown_length);
 }
 
 }  // namespace
 
 Program raise(const Graph& graph) {
+  Built built;
   try {
-    return build(graph, kLongProbe);
+    built = build(graph, kLongProbe, kLongProbe - 4);
   } catch (const Error& first) {
     // A model with a short position table can't run the long probe, and needs none beyond its
     // table.
-    try {
-      Program program = build(graph, 0);
-      if (program.max_positions > 0 && program.max_positions < kLongProbe) return program;
-    } catch (const Error& second) {
-      throw second;
-    }
-    throw first;
+    const int64_t positions = build(graph, 0, 0).program.max_positions;
+    if (positions == 0 || positions >= kLongProbe) throw first;
+    built = build(graph, positions, positions);
   }
+  if (!shows_all(built)) {
+    throw_not_supported("attention's bias by distance still changes at " +
+                        std::to_string(built.shown_length) +
+                        " tokens; the native engine needs one that is constant from there on");
+  }
+  return std::move(built.program);
 }
 
 }  // namespace embedforge

@@ -17,7 +17,7 @@ bool same_tensor(const Tensor& a, const Tensor& b) {
 
 Handler find_handler(const Node& node) {
   for (const auto search : {find_layout, find_elementwise, find_norm, find_linear, find_embedding,
-                            find_attention, find_quantized, find_fused}) {
+                            find_attention, find_quantized, find_fused, find_pooling}) {
     if (const Handler handler = search(node)) return handler;
   }
   return nullptr;

@@ -100,6 +100,7 @@ Handler find_embedding(const Node& node);
 Handler find_attention(const Node& node);
 Handler find_quantized(const Node& node);
 Handler find_fused(const Node& node);
+Handler find_pooling(const Node& node);
 
 // What several of them need.
 /// Gather where the data come from the tokens: columns, or the first token.
@@ -122,12 +123,26 @@ Form pool_by_product(const Call& call, const Known& mask, const Viewed& in);
 Forms pool_tokens(const Call& call, const Viewed& in, size_t axis);
 Form apply_map(const Call& call, const Viewed& in, const Samples& values);
 /// What is added to (or decides about) scores before the softmax.
-Form mask_scores(const Call& call, const Viewed& scores, MaskEffect effect);
+Form mask_scores(const Call& call, const Viewed& scores, const MaskEffect& effect);
 /// Adds constant input i, of one number a column; `in` as it is when it is left out.
 Viewed add_bias(const Call& call, const Viewed& in, size_t i);
 /// softmax(scale * q k^T) v with rows of heads * head_size columns each.
-Form attention(const Call& call, const Operand& q, const Operand& k, const Operand& v,
-               int64_t heads, int64_t head_size, double scale);
+Form attention(const Call& call, const Scores& scores, const Operand& v);
+/// `effect` becomes part of `scores`.
+void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores);
+/// The pieces of rotary embeddings (trace_rotary.cc): columns times numbers by position, sums of
+/// such, columns side by side.
+Form times_positions(const Call& call, const Viewed& in, const Known& factors);
+/// The same where one of the two is rows of a table by position; nullopt when none is.
+std::optional<Form> times_table(const Call& call, const Viewed& a, const Viewed& b);
+Form scaled_mix(const Call& call, const Viewed& in, double factor);
+Form add_mixes(const Call& call, const Viewed& a, const Viewed& b, bool subtract);
+Form join_columns(const Call& call, const std::vector<Viewed>& parts);
+/// A Mix that turns pairs of channels as a rotary embedding does, as that, and what it is scaled
+/// by.
+Viewed rotated(const Call& call, const Viewed& in, double* scale);
+/// RotaryEmbedding of com.microsoft and of opset 23.
+Forms rotary_embedding(const Call& call);
 /// Refuses a mask input of a fused attention operator that is not the padding mask, or that is
 /// missing.
 void check_mask_input(const Call& call, size_t i);
@@ -158,6 +173,6 @@ Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samp
 /// A product or quotient with numbers that depend on the mask: pooling.
 Form times_known(const Call& call, const Viewed& in, const Known& known, bool divide);
 Form normalize_rows(const Call& call, const Viewed& in, NormKind kind, std::vector<float> gamma,
-                    std::vector<float> beta, double epsilon);
+                    std::vector<float> beta, double epsilon, int64_t group = 0);
 
 }  // namespace embedforge::raising

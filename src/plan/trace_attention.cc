@@ -1,4 +1,5 @@
 // Attention written out: q k^T, scale, mask, softmax, times v.
+#include <algorithm>
 #include <cmath>
 
 #include "plan/trace.h"
@@ -11,6 +12,7 @@ using Kind = Atom::Kind;
 /// The batch and head axes in front of the last two; nullopt when there is more.
 struct Leading {
   int64_t heads = 1;
+  int64_t shared = 1;  // neighbouring heads that are the same columns
   int64_t stride = 0;  // between heads; 0 when there is one
 };
 
@@ -19,10 +21,25 @@ std::optional<Leading> leading(const View& view) {
   for (size_t i = 0; i + 2 < view.axes.size(); ++i) {
     atoms.insert(atoms.end(), view.axes[i].begin(), view.axes[i].end());
   }
-  if (atoms.empty() || atoms.size() > 2 || atoms[0].kind != Kind::kBatch) return std::nullopt;
-  if (atoms.size() == 1) return Leading{};
-  if (atoms[1].kind != Kind::kColumn) return std::nullopt;
-  return Leading{atoms[1].size, atoms[1].stride};
+  if (atoms.empty() || atoms.size() > 3 || atoms[0].kind != Kind::kBatch) return std::nullopt;
+  Leading out;
+  if (atoms.size() == 1) return out;
+  const Atom& last = atoms.back();
+  if (last.kind != Kind::kColumn) return std::nullopt;
+  if (last.stride == 0) out.shared = last.size;
+  if (atoms.size() == 2 && last.stride == 0) return Leading{last.size, last.size, 0};
+  if (atoms.size() == 3 && (last.stride != 0 || atoms[1].kind != Kind::kColumn))
+    return std::nullopt;
+  out.heads = atoms[1].size * out.shared;
+  out.stride = atoms[1].stride;
+  return out;
+}
+
+/// True when the axes in front of the last two have the same sizes.
+bool same_leading(const Call& call, const View& a, const View& b) {
+  std::vector<int64_t> dims[2] = {dims_at(a, call.probes()[0]), dims_at(b, call.probes()[0])};
+  for (auto& each : dims) each.resize(each.size() - 2);
+  return dims[0] == dims[1];
 }
 
 /// The same axes with another distance between heads.
@@ -45,7 +62,11 @@ Operand unscaled(const Call& call, const Viewed& value, double* scale) {
   return {map.in, value.view.column};
 }
 
-Form scores_of(const Call& call, const Viewed& q, const Viewed& k, double scale) {
+Form scores_of(const Call& call, const Viewed& given_q, const Viewed& given_k, double scale) {
+  Scores out;
+  out.scale = scale;
+  const Viewed q = rotated(call, given_q, &out.scale);
+  const Viewed k = rotated(call, given_k, &out.scale);
   const auto lead_q = leading(q.view);
   const auto lead_k = leading(k.view);
   const size_t rank = q.view.axes.size();
@@ -54,25 +75,25 @@ Form scores_of(const Call& call, const Viewed& q, const Viewed& k, double scale)
   }
   const auto size = column_size(q.view.axes[rank - 1]);
   const bool fits =
-      size && lead_q->heads == lead_k->heads && q.view.axes[rank - 2] == sequence_axis() &&
-      k.view.axes[rank - 1] == sequence_axis() && q.view.axes[rank - 1] == column_axis(*size) &&
-      k.view.axes[rank - 2] == column_axis(*size);
+      size && lead_q->heads == lead_k->heads && lead_q->shared == 1 &&
+      q.view.axes[rank - 2] == sequence_axis() && k.view.axes[rank - 1] == sequence_axis() &&
+      q.view.axes[rank - 1] == column_axis(*size) && k.view.axes[rank - 2] == column_axis(*size);
   if (!fits) call.refuse("multiplies two values of the tokens, but not as q and k of attention");
   for (const auto& lead : {lead_q, lead_k}) {
-    if (lead->heads > 1 && lead->stride != *size)
+    if (lead->heads > lead->shared && lead->stride != *size)
       call.refuse("has heads that are not side by side");
   }
-  Scores out;
-  out.scale = scale;
   out.q = unscaled(call, q, &out.scale);
   out.k = unscaled(call, k, &out.scale);
   out.heads = lead_q->heads;
+  out.kv_heads = lead_k->heads / lead_k->shared;
   out.head_size = *size;
   View view{with_head_stride(q.view, 1), 0};
   view.axes.push_back(sequence_axis());
   view.axes.push_back({{Kind::kKey, 1, 1}});
-  const Ref made = make(call, out, out.heads, {out.q.of, out.k.of});
-  return Viewed{made, std::move(view)};
+  const int64_t heads = out.heads;
+  const std::initializer_list<Ref> below = {out.q.of, out.k.of};
+  return Viewed{make(call, std::move(out), heads, below), std::move(view)};
 }
 
 Form context_of(const Call& call, const Viewed& weights, const Viewed& v) {
@@ -80,15 +101,16 @@ Form context_of(const Call& call, const Viewed& weights, const Viewed& v) {
   const auto lead = leading(v.view);
   const size_t rank = v.view.axes.size();
   const bool fits = lead && weights.view.axes.size() == rank && lead->heads == scores.heads &&
+                    lead->heads / lead->shared == scores.kv_heads &&
                     v.view.axes[rank - 2] == sequence_axis() &&
                     v.view.axes[rank - 1] == column_axis(scores.head_size) &&
-                    (lead->heads == 1 || lead->stride == scores.head_size) &&
-                    with_head_stride(weights.view, 1) == with_head_stride(v.view, 1);
+                    (lead->heads == lead->shared || lead->stride == scores.head_size) &&
+                    same_leading(call, weights.view, v.view);
   if (!fits) call.refuse("multiplies attention by something that doesn't lie like v");
   double scale = 1;
   Context out{scores, unscaled(call, v, &scale)};
   if (scale != 1) call.refuse("scales v");
-  View view{with_head_stride(v.view, scores.head_size), 0};
+  View view{with_head_stride(weights.view, scores.head_size), 0};
   view.axes.push_back(sequence_axis());
   view.axes.push_back(column_axis(scores.head_size));
   const int64_t width = scores.heads * scores.head_size;
@@ -166,18 +188,27 @@ Viewed with_heads(const Call& call, const Viewed& given, const char* attribute) 
   return {in.of, std::move(*view)};
 }
 
+/// Each head of k or v as many times as there are heads of q for it.
+Viewed shared_heads(const Call& call, const Viewed& in, int64_t heads) {
+  const int64_t own = dims_at(in.view, call.probes()[0])[1];
+  if (own == heads) return in;
+  if (own == 0 || heads % own != 0) call.refuse("has heads that don't divide");
+  Viewed out = in;
+  out.view.axes[1].push_back({Kind::kColumn, heads / own, 0});
+  return out;
+}
+
 /// Attention of the standard operators (opset 23): Attention(Q, K, V, attn_mask, past_key,
 /// past_value)
 Forms standard_attention(const Call& call) {
   const Node& node = call.node();
   if (call.has(4) || call.has(5) || call.has(6)) call.refuse("has a past");
-  if (node.int_attribute("is_causal", 0) != 0 || node.float_attribute("softcap", 0) != 0) {
-    call.refuse("is causal or has a softcap");
-  }
+  if (node.float_attribute("softcap", 0) != 0) call.refuse("has a softcap");
   const bool packed = call.need_viewed(0).view.axes.size() == 3;
   const Viewed q = with_heads(call, call.need_viewed(0), "q_num_heads");
-  Viewed k = with_heads(call, call.need_viewed(1), "kv_num_heads");
-  const Viewed v = with_heads(call, call.need_viewed(2), "kv_num_heads");
+  const int64_t heads = dims_at(q.view, call.probes()[0])[1];
+  Viewed k = shared_heads(call, with_heads(call, call.need_viewed(1), "kv_num_heads"), heads);
+  const Viewed v = shared_heads(call, with_heads(call, call.need_viewed(2), "kv_num_heads"), heads);
   std::swap(k.view.axes[2], k.view.axes[3]);
   const auto size = static_cast<double>(column_size(q.view.axes[3]).value_or(1));
   const double scale = node.float_attribute("scale", static_cast<float>(1 / std::sqrt(size)));
@@ -191,6 +222,11 @@ Forms standard_attention(const Call& call) {
         call, scores,
         condition ? condition_effect(*mask, true, probes) : additive_effect(*mask, probes)));
   }
+  if (node.int_attribute("is_causal", 0) != 0) {
+    MaskEffect causal;
+    causal.understood = causal.causal = true;
+    scores = std::get<Viewed>(mask_scores(call, scores, causal));
+  }
   Form out = context_of(call, std::get<Viewed>(weights_of(call, scores)), v);
   if (packed) {
     Viewed& value = std::get<Viewed>(out);
@@ -201,17 +237,36 @@ Forms standard_attention(const Call& call) {
 
 }  // namespace
 
-Form mask_scores(const Call& call, const Viewed& in, MaskEffect effect) {
-  if (effect == MaskEffect::kOther) {
-    call.refuse("masks attention by something other than the padding of attention_mask");
+void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores) {
+  if (!effect.understood) {
+    call.refuse(
+        "masks attention by something other than the padding of attention_mask, the order of the "
+        "tokens or their distance");
   }
+  scores.masked = scores.masked || effect.padding || effect.causal;
+  scores.causal = scores.causal || effect.causal;
+  if (effect.window >= 0) {
+    scores.window = scores.window < 0 ? effect.window : std::min(scores.window, effect.window);
+  }
+  if (effect.relative_bias.empty()) return;
+  if (!scores.relative_bias.empty()) call.refuse("adds a second bias to attention scores");
+  if (effect.bias_heads != 1 && effect.bias_heads != scores.heads) {
+    call.refuse("adds a bias for another number of heads");
+  }
+  for (int64_t head = 0; head < scores.heads; head += effect.bias_heads) {
+    scores.relative_bias.insert(scores.relative_bias.end(), effect.relative_bias.begin(),
+                                effect.relative_bias.end());
+  }
+  scores.bias_length = effect.bias_length;
+}
+
+Form mask_scores(const Call& call, const Viewed& in, const MaskEffect& effect) {
   // The effect was checked as one on [batch, heads, query, key].
   if (in.view.axes.size() != 4 || in.view.axes[0] != batch_axis()) {
     call.refuse("masks scores that are not [batch, heads, query, key]");
   }
-  if (effect == MaskEffect::kNone) return in;
   Scores out = *in.of->get<Scores>();
-  out.masked = true;
+  apply_effect(call, effect, out);
   return Viewed{make(call, out, in.of->width, {out.q.of, out.k.of}), in.view};
 }
 
@@ -226,6 +281,7 @@ Form multiply_matrices(const Call& call, const Viewed& a, const Viewed& b, doubl
 Handler find_attention(const Node& node) {
   if (!node.domain.empty()) return nullptr;
   if (node.op_type == "Attention") return standard_attention;
+  if (node.op_type == "RotaryEmbedding") return rotary_embedding;
   if (node.op_type == "Softmax") return softmax;
   if (node.op_type == "IsNaN") return is_nan;
   if (node.op_type == "Where") return where;

@@ -40,14 +40,16 @@ bool is_matrix(const Ref& of) {
 }
 
 Form with_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& values) {
-  return Viewed{make(call, Stat{stat.in, stat.kind, values}, 1, {stat.in}), in.view};
+  return Viewed{make(call, Stat{stat.in, stat.kind, values, stat.group, stat.column, stat.squares},
+                     in.of->width, {stat.in}),
+                in.view};
 }
 
 /// f(in, scalar), or f(scalar, in) when `reversed`.
 Form with_scalar(const Call& call, const Viewed& in, double scalar, Real f, bool reversed) {
   if (const auto* scores = in.of->get<Scores>()) {
     Scores out = *scores;
-    if (f == multiply || (f == divide && !reversed)) {
+    if (out.relative_bias.empty() && (f == multiply || (f == divide && !reversed))) {
       out.scale = f(out.scale, scalar);
       return Viewed{make(call, out, in.of->width, {out.q.of, out.k.of}), in.view};
     }
@@ -152,7 +154,11 @@ std::optional<Form> pointwise(const Call& call, const Viewed& a, const Viewed& b
   const auto* stat_a = a.of->get<Stat>();
   const auto* stat_b = b.of->get<Stat>();
   if (stat_a != nullptr && stat_b != nullptr) {
-    if (stat_a->in != stat_b->in || stat_a->kind != stat_b->kind) return std::nullopt;
+    if (stat_a->in != stat_b->in || stat_a->kind != stat_b->kind ||
+        stat_a->group != stat_b->group || stat_a->column != stat_b->column ||
+        stat_a->squares != stat_b->squares) {
+      return std::nullopt;
+    }
     return with_stat(call, a, *stat_a, combine(stat_a->values, stat_b->values, f));
   }
   if (stat_a != nullptr || stat_b != nullptr || !is_matrix(a.of) || !is_matrix(b.of)) {
@@ -192,7 +198,12 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
     if (auto out = scaled_embedding(call, a, b)) return *out;
   }
   if (auto out = row_quantization(call, a, b, call.node().op_type)) return *out;
+  const bool mixed = a.of->get<Mix>() != nullptr || b.of->get<Mix>() != nullptr;
+  if (mixed && (f == add || f == subtract)) return add_mixes(call, a, b, f == subtract);
   if (auto out = pointwise(call, a, b, f)) return *out;
+  if (f == multiply) {
+    if (auto out = times_table(call, a, b)) return *out;
+  }
   if (f == add) return residual(call, a, b);
   const auto* stat = b.of->get<Stat>();
   if (f == subtract && stat != nullptr && stat->kind == Stat::Kind::kMean && stat->in == a.of &&
@@ -229,6 +240,10 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
 
 Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool reversed) {
   const Viewed in = without_rounding(given);
+  const bool one_column = in.of->get<Product>() != nullptr && in.of->width == 1;
+  if (const auto scalar = call.scalar(other); scalar && f == add && one_column) {
+    return add_vector(call, in, {static_cast<float>(*scalar)});
+  }
   if (const auto scalar = call.scalar(other)) return with_scalar(call, in, *scalar, f, reversed);
   const Known* known = call.known(other);
   if (in.of->get<Scores>() != nullptr && f == add) {
@@ -315,6 +330,11 @@ Forms gelu(const Call& call) {
 
 Form apply_map(const Call& call, const Viewed& in, const Samples& values) {
   const MapOf map = as_map(in.of);
+  if (map.in->get<Mix>() != nullptr) {
+    const auto factor = as_factor(values);
+    if (!factor) call.refuse("applies a function to rotated values");
+    return scaled_mix(call, {map.in, in.view}, *factor);
+  }
   if (values == map_points()) return Viewed{map.in, in.view};
   return Viewed{make(call, Map{map.in, values}, map.in->width, {map.in}), in.view};
 }

@@ -92,16 +92,21 @@ double attention_scale(const Call& call, int64_t head_size) {
   return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(head_size));
 }
 
-void refuse_decoding(const Call& call) {
-  if (call.node().int_attribute("unidirectional", 0) != 0 ||
-      call.node().int_attribute("do_rotary", 0) != 0) {
-    call.refuse("is causal or rotary");
+/// What the operator's own attributes, its attention bias and its mask (inputs) do to the scores.
+void read_effects(const Call& call, size_t mask, size_t bias, Scores& scores) {
+  if (call.node().int_attribute("do_rotary", 0) != 0) call.refuse("is rotary");
+  if (call.node().int_attribute("unidirectional", 0) != 0) scores.causal = scores.masked = true;
+  if (call.has(bias)) {
+    const auto values = call.known_or_constant(bias);
+    if (!values) call.refuse("has an attention bias that depends on the tokens' values");
+    apply_effect(call, additive_effect(*values, call.probe_list()), scores);
   }
+  if (call.has(mask) || !scores.masked) check_mask_input(call, mask);
+  scores.masked = true;
 }
 
 /// One value with the columns of q, k and v side by side.
-Form packed_attention(const Call& call, const Viewed& qkv) {
-  refuse_decoding(call);
+Form packed_attention(const Call& call, const Viewed& qkv, size_t mask, size_t bias) {
   if (const auto* sizes = call.node().ints_attribute("qkv_hidden_sizes")) {
     if (sizes->size() != 3 || (*sizes)[0] != (*sizes)[1] || (*sizes)[0] != (*sizes)[2]) {
       call.refuse("has q, k and v of different widths");
@@ -112,24 +117,23 @@ Form packed_attention(const Call& call, const Viewed& qkv) {
   if (qkv.of->width != 3 * width || !same_axes(qkv.view, token_view(qkv.of->width))) {
     call.refuse("has a weight that is not q, k and v side by side");
   }
-  return attention(call, {qkv.of, 0}, {qkv.of, width}, {qkv.of, 2 * width}, heads, width / heads,
-                   attention_scale(call, width / heads));
+  Scores scores{{qkv.of, 0}, {qkv.of, width}, heads, heads, width / heads};
+  scores.scale = attention_scale(call, width / heads);
+  read_effects(call, mask, bias, scores);
+  return attention(call, scores, {qkv.of, 2 * width});
 }
 
 /// Attention(input, weights, bias, mask_index, past, attention_bias, past_sequence_length)
 Forms packed(const Call& call) {
   if (call.has(4) || call.has(6)) call.refuse("has a past");
-  if (call.has(5)) call.refuse("has an attention bias");
-  check_mask_input(call, 3);
   const Form qkv = product(call, call.need_viewed(0), call.need_constant(1), {});
-  return {packed_attention(call, add_bias(call, std::get<Viewed>(qkv), 2))};
+  return {packed_attention(call, add_bias(call, std::get<Viewed>(qkv), 2), 3, 5)};
 }
 
 /// QAttention(input, weight, bias, input_scale, weight_scale, mask_index, input_zero_point,
 /// weight_zero_point, past)
 Forms quantized_packed(const Call& call) {
   if (call.has(8)) call.refuse("has a past");
-  check_mask_input(call, 5);
   const Viewed& in = call.need_viewed(0);
   Viewed input = in;
   ActivationQuant quant;
@@ -146,45 +150,41 @@ Forms quantized_packed(const Call& call) {
   Product out = *value.of->get<Product>();
   out.weight.activation = quant;
   const Viewed qkv{make(call, out, value.of->width, {out.in}), value.view};
-  return {packed_attention(call, add_bias(call, qkv, 2))};
+  return {packed_attention(call, add_bias(call, qkv, 2), 5, kNone)};
 }
 
 /// MultiHeadAttention(query, key, value, bias, key_padding_mask, attention_bias, past_key,
 /// past_value)
 Forms separate(const Call& call) {
-  refuse_decoding(call);
   if (call.has(6) || call.has(7)) call.refuse("has a past");
   std::vector<Operand> operands;
   int64_t width = 0;
   for (size_t i = 0; i < 3; ++i) {
     Viewed in = without_rounding(call.need_viewed(i));
-    if (!same_axes(in.view, token_view(in.of->width)) || in.view.column != 0) {
+    double scale = 1;
+    in = rotated(call, in, &scale);
+    if (!nearly(scale, 1)) call.refuse("has a rotary embedding that changes lengths");
+    const auto columns = in.view.axes.empty() ? std::nullopt : column_size(in.view.axes.back());
+    if (!columns || !same_axes(in.view, token_view(*columns))) {
       call.refuse("has q, k or v that are not [batch, sequence, width]");
     }
-    if (width != 0 && in.of->width != width) call.refuse("has q, k and v of different widths");
-    width = in.of->width;
+    if (width != 0 && *columns != width) call.refuse("has q, k and v of different widths");
+    width = *columns;
     if (call.has(3)) {
+      if (in.of->width != width) call.refuse("has a bias for a part of a row");
       const std::vector<float> bias = need_floats(call, 3);
       if (static_cast<int64_t>(bias.size()) != 3 * width)
         call.refuse("has a bias that doesn't fit");
       const auto first = bias.begin() + static_cast<ptrdiff_t>(i) * width;
       in = std::get<Viewed>(add_vector(call, in, std::vector<float>(first, first + width)));
     }
-    operands.push_back({in.of, 0});
+    operands.push_back({in.of, in.view.column});
   }
-  if (call.has(5)) {
-    const auto bias = call.known_or_constant(5);
-    if (!bias) call.refuse("has an attention bias that depends on the tokens' values");
-    const MaskEffect effect = additive_effect(*bias, call.probe_list());
-    const bool enough =
-        effect == MaskEffect::kPadding || (effect == MaskEffect::kNone && call.has(4));
-    if (!enough)
-      call.refuse("masks attention by something other than the padding of attention_mask");
-  }
-  if (call.has(4) || !call.has(5)) check_mask_input(call, 4);
   const int64_t heads = head_count(call, width);
-  return {attention(call, operands[0], operands[1], operands[2], heads, width / heads,
-                    attention_scale(call, width / heads))};
+  Scores scores{operands[0], operands[1], heads, heads, width / heads};
+  scores.scale = attention_scale(call, width / heads);
+  read_effects(call, 4, 5, scores);
+  return {attention(call, scores, operands[2])};
 }
 
 /// SkipLayerNormalization(input, skip, gamma, beta, bias): normalizes input + skip + bias; the sum
@@ -219,11 +219,10 @@ Viewed add_bias(const Call& call, const Viewed& in, size_t i) {
   return std::get<Viewed>(add_vector(call, in, bias));
 }
 
-Form attention(const Call& call, const Operand& q, const Operand& k, const Operand& v,
-               int64_t heads, int64_t head_size, double scale) {
-  const Scores scores{q, k, heads, head_size, scale, true};
-  const int64_t width = heads * head_size;
-  return Viewed{make(call, Context{scores, v}, width, {q.of, k.of, v.of}), token_view(width)};
+Form attention(const Call& call, const Scores& scores, const Operand& v) {
+  const int64_t width = scores.heads * scores.head_size;
+  return Viewed{make(call, Context{scores, v}, width, {scores.q.of, scores.k.of, v.of}),
+                token_view(width)};
 }
 
 void check_mask_input(const Call& call, size_t i) {
@@ -250,6 +249,7 @@ Handler find_fused(const Node& node) {
       {"MultiHeadAttention", separate},
       {"QAttention", quantized_packed},
       {"QEmbedLayerNormalization", quantized_embed_layer_norm},
+      {"RotaryEmbedding", rotary_embedding},
       {"SkipLayerNormalization", skip_layer_norm},
       {"SkipSimplifiedLayerNormalization", skip_layer_norm}};
   if (node.domain != "com.microsoft") return nullptr;

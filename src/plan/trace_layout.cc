@@ -261,10 +261,15 @@ Forms split(const Call& call) {
 Forms concat(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (call.input_count() == 1 && in != nullptr) return {*in};
+  std::vector<Viewed> parts;
   for (size_t i = 0; i < call.input_count(); ++i) {
-    if (call.viewed(i) != nullptr) call.refuse("joins values of the tokens");
+    if (call.viewed(i) != nullptr) parts.push_back(*call.viewed(i));
   }
-  return {};
+  if (parts.empty()) return {};
+  const size_t rank = parts[0].view.axes.size();
+  const bool columns = call.axis(call.node().int_attribute("axis", 0), rank) + 1 == rank;
+  if (parts.size() != call.input_count() || !columns) call.refuse("joins values of the tokens");
+  return {join_columns(call, parts)};
 }
 
 Forms expand(const Call& call) {
@@ -274,16 +279,23 @@ Forms expand(const Call& call) {
   if (in->of->get<Stat>() != nullptr) return {*in};
   const auto wanted = call.known_or_constant(1);
   if (!wanted) call.refuse("has a shape that depends on the tokens' values");
+  Viewed out = *in;
   for (size_t p = 0; p < call.probes().size(); ++p) {
     const std::vector<int64_t> from = dims_at(in->view, call.probes()[p]);
     std::vector<int64_t> to = to_ints(wanted->at[p]);
     if (to.size() > from.size()) call.refuse("repeats the tokens' values");
     to.insert(to.begin(), from.size() - to.size(), 1);
     for (size_t i = 0; i < to.size(); ++i) {
-      if (to[i] != 1 && to[i] != from[i]) call.refuse("repeats the tokens' values");
+      if (to[i] == 1 || to[i] == from[i]) continue;
+      // Heads of k and v that several heads of q share.
+      const Axis repeated = {{Atom::Kind::kColumn, to[i], 0}};
+      if (from[i] != 1 || (p > 0 && out.view.axes[i] != repeated)) {
+        call.refuse("repeats the tokens' values");
+      }
+      out.view.axes[i] = repeated;
     }
   }
-  return {*in};
+  return {out};
 }
 
 }  // namespace

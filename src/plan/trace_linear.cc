@@ -127,7 +127,14 @@ Form product(const Call& call, const Viewed& given, const Constant& weight,
       rounded != nullptr && out.weight.quantized()) {
     out.weight.activation = rounded->quant;
   }
-  const Viewed in = with_scaled_norm(call, without_rounding(given));
+  Viewed in = without_rounding(given);
+  const auto* scaled = in.of->get<Scaled>();
+  if (scaled != nullptr && out.weight.activation) {
+    out.weight.activation->channel_scale = scaled->factors;
+    in.of = scaled->in;
+  } else {
+    in = with_scaled_norm(call, in);
+  }
   if (!is_row_major(in.view, in.of->width)) call.refuse("multiplies a part of each row");
   if (in.of->width != out.weight.k) call.refuse("has a weight that doesn't fit its input");
   if (!bias.empty() && static_cast<int64_t>(bias.size()) != out.weight.n) {

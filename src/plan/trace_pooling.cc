@@ -19,7 +19,25 @@ Viewed pooled(const Call& call, const Ref& in, PoolKind kind, const View& view) 
   return {make(call, Pool{in, kind, false}, in->width, {in}), view};
 }
 
+/// GatherND of the last token of each sequence.
+Forms last_token(const Call& call) {
+  const Viewed* given = call.viewed(0);
+  if (given == nullptr) return {};
+  const Viewed in = without_rounding(*given);
+  const Known* places = call.known(1);
+  const auto last = [](double n) { return n - 1; };
+  const bool fits = is_tokens(in) && places != nullptr && places->at[0].dims.size() == 2 &&
+                    call.node().int_attribute("batch_dims", 0) == 1 &&
+                    is_length(*places, last, call.probe_list());
+  if (!fits) call.refuse("picks tokens other than the last of each sequence");
+  return {pooled(call, in.of, PoolKind::kLast, sequence_view(in.of->width))};
+}
+
 }  // namespace
+
+Handler find_pooling(const Node& node) {
+  return node.domain.empty() && node.op_type == "GatherND" ? last_token : nullptr;
+}
 
 Form times_known(const Call& call, const Viewed& in, const Known& known, bool divide) {
   const std::vector<Probe> probes = call.probe_list();
@@ -27,6 +45,7 @@ Form times_known(const Call& call, const Viewed& in, const Known& known, bool di
     return Viewed{make(call, Masked{in.of, false}, in.of->width, {in.of}), in.view};
   }
   const auto* sum = in.of->get<RowSum>();
+  if (sum == nullptr && !divide) return times_positions(call, in, known);
   if (sum == nullptr || !sum->masked) {
     call.refuse("combines tokens' values with something other than the padding mask");
   }

@@ -31,7 +31,7 @@ Forms matmul_integer(const Call& call) {
   if (quantized == nullptr) call.refuse("multiplies integers that no DynamicQuantizeLinear made");
   if (!quantized->by_row) {
     check_zero(call, *quantized, 2);
-  } else if (call.has(2)) {
+  } else if (call.has(2) && call.scalar(2) != 0.0) {
     call.refuse("has a zero point where its input has none");
   }
   const Constant weight = quantized_constant(call, 1, kNone, 3, 1);

@@ -103,10 +103,9 @@ bool is_complete(const Norm& norm) {
   return std::any_of(norm.beta.begin(), norm.beta.end(), [](float b) { return b != 0; });
 }
 
-/// True for 0s and 1s: channels that are left out.
-bool is_mask(const std::vector<float>& factors) {
-  return std::all_of(factors.begin(), factors.end(), [](float f) { return f == 0 || f == 1; }) &&
-         std::find(factors.begin(), factors.end(), 0.0F) != factors.end();
+/// True when a channel is left out, as no gamma does.
+bool leaves_out(const std::vector<float>& factors) {
+  return std::find(factors.begin(), factors.end(), 0.0F) != factors.end();
 }
 
 bool one_source(const EmbedStep::Table& a, const EmbedStep::Table& b) {
@@ -189,7 +188,7 @@ std::optional<Form> row_scaled(const Call& call, const Viewed& in,
   // Of a value that has no columns to scale in advance (as a norm has while its gamma is still to
   // come): part of a quantization, or refused later.
   const auto* norm = in.of->get<Norm>();
-  const bool plain = (norm == nullptr || is_complete(*norm) || is_mask(factors)) &&
+  const bool plain = (norm == nullptr || is_complete(*norm) || leaves_out(factors)) &&
                      in.of->get<Stat>() == nullptr && in.of->get<QuantScale>() == nullptr &&
                      in.of->get<Scores>() == nullptr;
   if (!plain || static_cast<int64_t>(factors.size()) != in.of->width ||

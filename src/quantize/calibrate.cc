@@ -2,52 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <map>
 #include <utility>
 
 #include "graph/tensor.h"
 #include "plan/raise.h"
 #include "quantize/calibration_run.h"
+#include "quantize/input_rounding.h"
 
 namespace embedforge::quantization {
 namespace {
 
-/// Channels of an input that stay float. More gain little: docs/quantization.md.
-constexpr int64_t kFloatChannels = 8;
-constexpr int64_t kChannelsForOne = 32;  // at most one in so many
-
-std::vector<int64_t> largest_channels(const Rows& x) {
-  std::vector<float> largest(static_cast<size_t>(x.width), 0);
-  for (int64_t r = 0; r < x.rows; ++r) {
-    for (size_t c = 0; c < largest.size(); ++c)
-      largest[c] = std::max(largest[c], std::fabs(x.row(r)[c]));
-  }
-  std::vector<int64_t> order(largest.size());
-  std::iota(order.begin(), order.end(), int64_t{0});
-  const int64_t count = std::min(kFloatChannels, x.width / kChannelsForOne);
-  std::partial_sort(order.begin(), order.begin() + count, order.end(), [&](int64_t a, int64_t b) {
-    return largest[static_cast<size_t>(a)] > largest[static_cast<size_t>(b)];
-  });
-  order.resize(static_cast<size_t>(count));
-  std::sort(order.begin(), order.end());
-  return order;
-}
-
-/// Each row to 255 steps between its bounds, without the float channels, and back.
-void round_rows(Rows& x, const std::vector<int64_t>& float_channels) {
-  std::vector<float> kept(float_channels.size());
-  for (int64_t r = 0; r < x.rows; ++r) {
-    float* row = x.row(r);
-    for (size_t j = 0; j < kept.size(); ++j) kept[j] = std::exchange(row[float_channels[j]], 0.0F);
-    const auto [low, high] = std::minmax_element(row, row + x.width);
-    const float offset = *low;
-    const float step = std::max((*high - offset) / 255.0F, 1e-15F);
-    for (int64_t c = 0; c < x.width; ++c) {
-      row[c] = offset + step * std::nearbyint((row[c] - offset) / step);
-    }
-    for (size_t j = 0; j < kept.size(); ++j) row[float_channels[j]] = kept[j];
-  }
-}
+constexpr int64_t kMeasuredRows = 1024;  // tokens that a product's error is taken of
 
 std::vector<float> row_mean(const Rows& x) {
   std::vector<double> sum(static_cast<size_t>(x.width), 0);
@@ -72,11 +38,42 @@ std::vector<std::string> split_names(const std::string& names) {
   return out;
 }
 
+std::vector<float> mean_squares(const Rows& x) {
+  std::vector<float> out(static_cast<size_t>(x.width), 0);
+  for (int64_t r = 0; r < x.rows; ++r) {
+    for (size_t c = 0; c < out.size(); ++c) out[c] += x.row(r)[c] * x.row(r)[c];
+  }
+  for (float& v : out) v /= static_cast<float>(x.rows);
+  return out;
+}
+
+Rows copy(const Rows& x) {
+  Rows out(x.rows, x.width);
+  std::copy_n(x.row(0), x.rows * x.width, out.row(0));
+  return out;
+}
+
+/// At most kMeasuredRows of the rows, evenly spread.
+Rows sampled(const Rows& x) {
+  const int64_t count = std::min(x.rows, kMeasuredRows);
+  Rows out(count, x.width);
+  for (int64_t r = 0; r < count; ++r) std::copy_n(x.row(r * x.rows / count), x.width, out.row(r));
+  return out;
+}
+
+/// What is known of a step's input when its products are decided.
+struct StepInput {
+  InputRounding rounding;
+  std::vector<float> mean_before, mean_after;  // by channel, exact and rounded
+  std::vector<float> importance;  // by channel, mean squares of the rounded; 0 for float channels
+  std::vector<float> moments;     // of the same, [k, k]; empty when weights are rounded to nearest
+};
+
 class Calibration {
  public:
   Calibration(const Graph& graph, const std::vector<Product>& products, ThreadPool& threads,
-              const std::function<void(size_t, size_t)>& progress)
-      : graph_(graph), products_(products), threads_(threads), progress_(progress) {
+              const CalibrateOptions& options)
+      : graph_(graph), products_(products), threads_(threads), options_(options) {
     for (size_t i = 0; i < products.size(); ++i) by_weight_[products[i].weight] = i;
     out_.products.resize(products.size());
     out_.errors.resize(products.size(), 0);
@@ -89,23 +86,12 @@ class Calibration {
       if (found == by_weight_.end()) return;  // stays float
       parts.push_back(found->second);
     }
-    const std::vector<float> before = row_mean(x);
-    Rows exact(x.rows, x.width);
-    std::copy_n(x.row(0), x.rows * x.width, exact.row(0));
-    const std::vector<int64_t> channels = largest_channels(x);
-    round_rows(x, channels);
-    const std::vector<float> after = row_mean(x);
-    Rows masked(x.rows, x.width);
-    std::copy_n(x.row(0), x.rows * x.width, masked.row(0));
-    for (int64_t r = 0; r < x.rows; ++r) {
-      for (const int64_t channel : channels) masked.row(r)[channel] = 0;
-    }
-    const std::vector<float> moment = moments(masked, threads_);
+    const Rows exact = copy(x);
+    const StepInput input = round_input(parts, x);
     std::vector<float> weight(static_cast<size_t>(step.weight.k * step.weight.n));
     int64_t column = 0;
     for (const size_t i : parts) {
-      const std::vector<float> effective =
-          round(i, channels, moment, before, after, step.bias, column);
+      const std::vector<float> effective = round(i, input, step.bias, column);
       measure(i, exact, x, effective);
       for (int64_t k = 0; k < step.weight.k; ++k) {
         std::copy_n(effective.begin() + k * products_[i].n, products_[i].n,
@@ -113,7 +99,7 @@ class Calibration {
       }
       column += products_[i].n;
       ++finished_;
-      if (progress_) progress_(finished_, products_.size());
+      if (options_.progress) options_.progress(finished_, products_.size());
     }
     step.weight.data = Tensor::from_floats({step.weight.k, step.weight.n}, std::move(weight));
     step.weight.transposed = false;
@@ -122,30 +108,59 @@ class Calibration {
   Calibrated take() { return std::move(out_); }
 
  private:
+  /// Decides about the input of these products and rounds it.
+  StepInput round_input(const std::vector<size_t>& parts, Rows& x) {
+    StepInput input;
+    std::vector<float> largest_weights(static_cast<size_t>(x.width), 0);
+    for (const size_t i : parts) {
+      const std::vector<float> w = to_floats(graph_.initializers.at(products_[i].weight));
+      const auto n = static_cast<size_t>(products_[i].n);
+      for (size_t at = 0; at < w.size(); ++at)
+        largest_weights[at / n] = std::max(largest_weights[at / n], std::fabs(w[at]));
+    }
+    input.rounding = choose_rounding(x, largest_weights, options_.ranges);
+    input.mean_before = row_mean(x);
+    round_inputs(x, input.rounding);
+    input.mean_after = row_mean(x);
+    Rows integers = copy(x);
+    for (int64_t r = 0; r < x.rows; ++r) {
+      for (const int64_t channel : input.rounding.float_channels) integers.row(r)[channel] = 0;
+    }
+    input.importance = mean_squares(integers);
+    if (options_.by_inputs) input.moments = moments(integers, threads_);
+    return input;
+  }
+
   /// Decides product i, whose columns begin at `column` of the step, and corrects the step's bias.
-  /// Gives the weight that the decision amounts to.
-  std::vector<float> round(size_t i, const std::vector<int64_t>& channels,
-                           const std::vector<float>& moment, const std::vector<float>& before,
-                           const std::vector<float>& after, std::vector<float>& bias,
+  /// Gives the weight that the decision amounts to: of scaled channels, and of float ones.
+  std::vector<float> round(size_t i, const StepInput& input, std::vector<float>& bias,
                            int64_t column) {
     const Product& p = products_[i];
+    const InputRounding& rounding = input.rounding;
     QuantizedProduct& made = out_.products[i];
+    made.input = rounding;
     const std::vector<float> original = to_floats(graph_.initializers.at(p.weight));
     std::vector<float> rest = original;
-    made.float_channels = channels;
-    for (const int64_t channel : channels) {
-      const auto row = original.begin() + channel * p.n;
-      made.float_rows.insert(made.float_rows.end(), row, row + p.n);
-      std::fill_n(rest.begin() + channel * p.n, p.n, 0.0F);
+    for (int64_t k = 0; k < p.k; ++k) {
+      const float scale = rounding.channel_scale[static_cast<size_t>(k)];
+      const float factor = scale == 0 ? 0 : 1 / scale;
+      for (int64_t n = 0; n < p.n; ++n) rest[static_cast<size_t>(k * p.n + n)] *= factor;
     }
-    made.weight = round_by_inputs(rest, p.k, p.n, moment, threads_);
+    made.weight =
+        options_.by_inputs
+            ? round_by_inputs(rest, p.k, p.n, input.moments, options_.weights, threads_)
+            : round_to_nearest(rest, p.k, p.n, input.importance, options_.weights, threads_);
     std::vector<float> effective(original.size());
     for (int64_t k = 0; k < p.k; ++k) {
       for (int64_t n = 0; n < p.n; ++n)
         effective[static_cast<size_t>(k * p.n + n)] = made.weight.value(k, n);
     }
-    for (const int64_t channel : channels) {
-      std::copy_n(original.begin() + channel * p.n, p.n, effective.begin() + channel * p.n);
+    for (const int64_t channel : rounding.float_channels) {
+      for (int64_t n = 0; n < p.n; ++n) {
+        const auto at = static_cast<size_t>(channel * p.n + n);
+        made.float_rows.push_back(float_to_half(original[at]));
+        effective[at] = half_to_float(made.float_rows.back());
+      }
     }
     if (p.bias.empty() || bias.empty()) return effective;
     made.bias = to_floats(graph_.initializers.at(p.bias));
@@ -153,8 +168,8 @@ class Calibration {
       double lost = 0;
       for (int64_t k = 0; k < p.k; ++k) {
         const auto at = static_cast<size_t>(k * p.n + n);
-        lost += static_cast<double>(before[static_cast<size_t>(k)]) * original[at] -
-                static_cast<double>(after[static_cast<size_t>(k)]) * effective[at];
+        lost += static_cast<double>(input.mean_before[static_cast<size_t>(k)]) * original[at] -
+                static_cast<double>(input.mean_after[static_cast<size_t>(k)]) * effective[at];
       }
       made.bias[static_cast<size_t>(n)] += static_cast<float>(lost);
       bias[static_cast<size_t>(column + n)] += static_cast<float>(lost);
@@ -162,9 +177,11 @@ class Calibration {
     return effective;
   }
 
-  void measure(size_t i, const Rows& exact, const Rows& rounded,
+  void measure(size_t i, const Rows& all_exact, const Rows& all_rounded,
                const std::vector<float>& effective) {
     const Product& p = products_[i];
+    const Rows exact = sampled(all_exact);
+    const Rows rounded = sampled(all_rounded);
     Rows expected(exact.rows, p.n);
     Rows got(exact.rows, p.n);
     const std::vector<float> original = to_floats(graph_.initializers.at(p.weight));
@@ -183,7 +200,7 @@ class Calibration {
   const Graph& graph_;
   const std::vector<Product>& products_;
   ThreadPool& threads_;
-  const std::function<void(size_t, size_t)>& progress_;
+  const CalibrateOptions& options_;
   std::map<std::string, size_t> by_weight_;
   Calibrated out_;
   size_t finished_ = 0;
@@ -193,9 +210,9 @@ class Calibration {
 
 Calibrated calibrate(const Graph& graph, const std::vector<Product>& products,
                      const TokenBatch& batch, ThreadPool& threads,
-                     const std::function<void(size_t, size_t)>& progress) {
+                     const CalibrateOptions& options) {
   const Program program = raise(graph);
-  Calibration calibration(graph, products, threads, progress);
+  Calibration calibration(graph, products, threads, options);
   CalibrationRun(program, batch, threads).run([&](LinearStep& step, Rows& x) {
     calibration.decide(step, x);
   });

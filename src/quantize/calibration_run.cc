@@ -5,6 +5,7 @@
 #include "embedforge/error.h"
 #include "engine/compile.h"
 #include "engine/embed_tokens.h"
+#include "engine/heads.h"
 #include "engine/slots.h"
 #include "graph/tensor.h"
 #include "kernels/select.h"
@@ -193,17 +194,24 @@ void CalibrationRun::step(const GateStep& s) {
   }
 }
 
-void CalibrationRun::step(const AttentionStep& s) {
-  if (s.rotary_base != 0 || !s.relative_bias.empty() || s.causal || s.window >= 0 ||
-      s.kv_heads != s.heads) {
-    throw_not_supported(
-        "calibration of a model with rotary, causal or windowed attention isn't supported yet; "
-        "quantize it without --calibration");
-  }
+void CalibrationRun::step(const HeadsStep& s) {
+  const Rows& in = value(s.in);
   Rows& out = define(s.out);
-  const Rows& q = value(s.q);
-  const Rows& k = value(s.k);
-  const Rows& v = value(s.v);
+  std::copy_n(value(s.in).row(0), tokens_ * in.width, out.row(0));
+  Angles angles;
+  for (size_t i = 0; i < batch_.sequences(); ++i) {
+    const auto first = static_cast<int64_t>(batch_.offsets[i]);
+    const auto length = static_cast<int>(batch_.offsets[i + 1] - batch_.offsets[i]);
+    angles.reserve(s.rotary, length);
+    change_heads(s, table_, angles, out.row(first), static_cast<size_t>(out.width), length, 0);
+  }
+}
+
+void CalibrationRun::step(const AttentionStep& s) {
+  define(s.out);
+  const auto rows = [&](ValueId id, int64_t first) {
+    return ValueRows{value(id).row(first), static_cast<size_t>(value(id).width)};
+  };
   run_with(table_, threads_, [&](int member) {
     AlignedBuffer space;
     for (auto i = static_cast<size_t>(member); i < batch_.sequences();
@@ -212,20 +220,11 @@ void CalibrationRun::step(const AttentionStep& s) {
       const auto length = static_cast<int>(batch_.offsets[i + 1] - batch_.offsets[i]);
       space.reserve(table_.attention_workspace(length, static_cast<int>(s.head_size)));
       for (int64_t head = 0; head < s.heads; ++head) {
-        const int64_t column = head * s.head_size;
-        table_.attention({.q = q.row(first) + s.q_column + column,
-                          .k = k.row(first) + s.k_column + column,
-                          .v = v.row(first) + s.v_column + column,
-                          .q_stride = static_cast<size_t>(q.width),
-                          .kv_stride = static_cast<size_t>(k.width),
-                          .length = length,
-                          .head_size = static_cast<int>(s.head_size),
-                          .begin = 0,
-                          .end = length,
-                          .scale = s.scale,
-                          .workspace = space.data(),
-                          .out = out.row(first) + column,
-                          .out_stride = static_cast<size_t>(out.width)});
+        kernels::AttentionArgs args =
+            attention_args(s, head, length, rows(s.q, first), rows(s.k, first), rows(s.v, first),
+                           rows(s.out, first));
+        args.workspace = space.data();
+        table_.attention(args);
       }
     }
   });

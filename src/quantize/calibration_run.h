@@ -40,6 +40,7 @@ class CalibrationRun {
   void step(const LinearStep& s);
   void step(const AddStep& s);
   void step(const GateStep& s);
+  void step(const HeadsStep& s);
   void step(const AttentionStep& s);
   static void step(const PoolStep&) {}
   Rows& define(ValueId id);

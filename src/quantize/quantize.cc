@@ -3,21 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/text.h"
+#include "base/atomic_file.h"
 #include "base/threads.h"
-#include "config/model_config.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
-#include "engine/engine.h"
 #include "graph/read_onnx.h"
 #include "graph/tensor.h"
 #include "graph/verify.h"
 #include "graph/write_onnx.h"
 #include "hub/hub.h"
-#include "plan/raise.h"
 #include "quantize/calibrate.h"
+#include "quantize/measure.h"
 #include "quantize/rewrite.h"
-#include "tokenize/tokenizer.h"
+#include "quantize/target.h"
+#include "quantize/texts.h"
 
 namespace embedforge {
 namespace {
@@ -25,26 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace quantization;  // NOLINT(google-build-using-namespace): this module's own
 
-constexpr size_t kFewestTexts = 10;
-constexpr size_t kMostReported = 200;  // texts whose cosine is taken
-
-struct Tokens {
-  std::vector<int32_t> ids;
-  std::vector<size_t> offsets = {0};
-  TokenBatch batch() const { return {ids, {}, offsets}; }
-};
-
-Tokens tokenize(const ModelConfig& config, std::span<const std::string> texts) {
-  const Tokenizer tokenizer = Tokenizer::load(config.transformer);
-  Tokens out;
-  for (const std::string& text : texts) {
-    std::string changed(strip(text));
-    if (config.lower_case) changed = lower(changed);
-    tokenizer.append_ids(changed, {.max_length = static_cast<size_t>(config.max_length)}, out.ids);
-    out.offsets.push_back(out.ids.size());
-  }
-  return out;
-}
+constexpr size_t kQuickTexts = 40;
 
 fs::path input_file(const ResolvedModel& model) {
   if (!model.file.empty()) return model.file;
@@ -69,81 +49,14 @@ uint64_t model_bytes(const fs::path& path) {
   return total;
 }
 
-/// The non-empty texts: those for rounding, then those for the report (every fifth when there are
-/// no more than `samples`).
-std::pair<std::vector<std::string>, std::vector<std::string>> split(
-    const QuantizeOptions& options) {
-  std::vector<std::string> texts;
-  for (const std::string& text : options.calibration) {
-    if (!strip(text).empty()) texts.push_back(text);
-  }
-  if (texts.size() < kFewestTexts || options.samples < kFewestTexts) {
-    throw_bad_input(
-        fmt::format("calibration needs at least {} texts that aren't empty ({} given, samples {})",
-                    kFewestTexts, texts.size(), options.samples));
-  }
-  const size_t kept = texts.size() / 5;
-  const size_t used = std::min(options.samples, texts.size() - kept);
-  std::vector<std::string> held(
-      texts.begin() + static_cast<ptrdiff_t>(used),
-      texts.begin() + static_cast<ptrdiff_t>(std::min(texts.size(), used + kMostReported)));
-  texts.resize(used);
-  return {std::move(texts), std::move(held)};
-}
-
-std::vector<float> sentence_embeddings(const Graph& graph, const Tokens& tokens,
-                                       const ModelConfig& config, int threads) {
-  const Engine engine(raise(graph), {.threads = threads});
-  const PoolKind kind =
-      config.pooling.front() == PoolingMode::kCls ? PoolKind::kCls : PoolKind::kMean;
-  std::vector<float> out(tokens.batch().sequences() * engine.hidden_size());
-  engine.embed(tokens.batch(), kind, out.data());
-  return out;
-}
-
-std::vector<double> row_cosines(const std::vector<float>& a, const std::vector<float>& b,
-                                size_t rows) {
-  const size_t width = a.size() / rows;
-  std::vector<double> out;
-  for (size_t r = 0; r < rows; ++r) {
-    double dot = 0;
-    double aa = 0;
-    double bb = 0;
-    for (size_t i = r * width; i < (r + 1) * width; ++i) {
-      dot += static_cast<double>(a[i]) * b[i];
-      aa += static_cast<double>(a[i]) * a[i];
-      bb += static_cast<double>(b[i]) * b[i];
+void check_finite(const Graph& graph, const std::vector<Product>& products) {
+  for (const Product& p : products) {
+    for (const float v : to_floats(graph.initializers.at(p.weight))) {
+      if (!std::isfinite(v)) {
+        throw_bad_input("tensor '" + p.weight +
+                        "' has a value that is not finite; the file is damaged");
+      }
     }
-    out.push_back(dot / std::sqrt(aa * bb));
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-void check_finite(const std::string& name, const std::vector<float>& values) {
-  const bool finite =
-      std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
-  if (!finite)
-    throw_bad_input("tensor '" + name + "' has a value that is not finite; the file is damaged");
-}
-
-/// The products that calibration didn't decide, or all of them.
-void round_the_rest(const Graph& graph, const std::vector<Product>& products,
-                    std::vector<QuantizedProduct>& decided, const QuantizeOptions& options) {
-  for (size_t i = 0; i < products.size(); ++i) {
-    const Product& p = products[i];
-    if (decided[i].weight.q.empty()) {
-      const std::vector<float> w = to_floats(graph.initializers.at(p.weight));
-      check_finite(p.weight, w);
-      decided[i].weight = round_to_nearest(w, p.k, p.n);
-    }
-    if (options.progress) options.progress(i + 1, products.size());
   }
 }
 
@@ -157,62 +70,206 @@ size_t count_float_products(const Graph& graph) {
       }));
 }
 
+std::optional<RangeMethod> range_method(const QuantizeOptions& options) {
+  if (options.method == QuantizeMethod::kDynamic) return std::nullopt;
+  switch (options.calibrate_method) {
+    case CalibrateMethod::kEntropy:
+      return RangeMethod::kEntropy;
+    case CalibrateMethod::kPercentile:
+      return RangeMethod::kPercentile;
+    case CalibrateMethod::kMinMax:
+      return RangeMethod::kMinMax;
+    case CalibrateMethod::kLeastError:
+      break;
+  }
+  return RangeMethod::kLeastError;
+}
+
+void check_options(const QuantizeOptions& options) {
+  if (options.method == QuantizeMethod::kStatic && options.calibration.empty() &&
+      options.default_texts == DefaultTexts::kNone) {
+    throw_usage("static quantization needs calibration texts; choose built-in ones or give some");
+  }
+  if (!(options.target_cosine >= 0 && options.target_cosine <= 1))
+    throw_usage("the target cosine must be between 0 and 1");
+}
+
+class Quantization {
+ public:
+  Quantization(const QuantizeOptions& options, const ResolvedModel& resolved, const Graph& original)
+      : options_(options),
+        original_(original),
+        config_(read_model_config(resolved.folder)),
+        products_(find_products(original, options.excluded)),
+        threads_(options.threads > 0 ? options.threads : available_threads()) {
+    if (products_.empty())
+      throw_not_supported("the graph has no MatMul with a constant matrix that could be quantized");
+    check_finite(original, products_);
+  }
+
+  /// The quantized graph, its metadata filled in.
+  Graph run(QuantizeResult& result) {
+    result.float_products = count_float_products(original_) - products_.size();
+    const TextSplit texts = split_texts(options_, config_);
+    const std::vector<float> expected = float_embeddings(texts);
+    Calibrated decided = decide(texts, result);
+    Graph graph = original_;
+    quantize_graph(graph, products_, decided.products);
+    if (!expected.empty()) measure(graph, texts, expected, result);
+    std::vector<bool> kept(products_.size(), false);
+    if (options_.target_cosine > 0) {
+      if (expected.empty())
+        throw_not_supported("a target cosine needs a model that the native engine can run");
+      const TargetSearch search{
+          original_, products_,        decided.products,       texts.held,       expected,
+          config_,   options_.threads, options_.target_cosine, options_.progress};
+      kept = search_target(search, mean(result.cosines), result.kept_float);
+      if (!result.kept_float.empty()) {
+        graph = keep_float(original_, products_, decided.products, kept);
+        measure(graph, texts, expected, result);
+      }
+      result.target_reached = mean(result.cosines) >= options_.target_cosine;
+      result.float_products += result.kept_float.size();
+    }
+    for (size_t i = 0; i < products_.size(); ++i) {
+      if (kept[i]) continue;
+      const auto channels = decided.products[i].input.float_channels.size();
+      result.layers.push_back(
+          {products_[i].node, decided.errors[i], static_cast<int64_t>(channels)});
+    }
+    describe(result, graph);
+    return graph;
+  }
+
+ private:
+  /// Of the held texts; empty for a graph that the engine can't run.
+  std::vector<float> float_embeddings(const TextSplit& texts) const {
+    try {
+      report("reading", 0, 1);
+      return sentence_embeddings(original_, texts.held.batch(), config_, options_.threads);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotSupported) throw;
+      return {};
+    }
+  }
+
+  Calibrated decide(const TextSplit& texts, QuantizeResult& result) {
+    const bool dynamic = options_.method == QuantizeMethod::kDynamic;
+    const bool quick = !texts.given && dynamic && options_.default_texts == DefaultTexts::kQuick;
+    const bool none = !texts.given && options_.default_texts == DefaultTexts::kNone;
+    Calibrated out;
+    if (!none) {
+      const TokenBatch batch =
+          quick ? texts.used.first(kQuickTexts) : texts.used.first(texts.used.texts());
+      CalibrateOptions how{
+          .by_inputs = !quick, .weights = weight_range(), .ranges = range_method(options_)};
+      how.progress = [this](size_t done, size_t all) { report("calibrating", done, all); };
+      try {
+        out = calibrate(original_, products_, batch, threads_, how);
+        result.calibration_texts = batch.sequences();
+        result.own_texts = !texts.given;
+      } catch (const Error& error) {
+        if (!quick || error.code() != ErrorCode::kNotSupported) throw;
+        result.note = std::string("no texts were used: ") + error.what();
+        out = {};
+      }
+    }
+    out.products.resize(products_.size());
+    out.errors.resize(products_.size(), 0);
+    round_the_rest(out.products);
+    return out;
+  }
+
+  /// The products that calibration didn't decide, or all of them.
+  void round_the_rest(std::vector<QuantizedProduct>& decided) {
+    for (size_t i = 0; i < products_.size(); ++i) {
+      const Product& p = products_[i];
+      if (!decided[i].weight.q.empty()) continue;
+      if (options_.method == QuantizeMethod::kStatic) {
+        throw_not_supported("node '" + p.node +
+                            "': its input can't be calibrated; leave it out with --exclude");
+      }
+      decided[i].weight = round_to_nearest(to_floats(original_.initializers.at(p.weight)), p.k, p.n,
+                                           {}, weight_range(), threads_);
+      report("rounding", i + 1, products_.size());
+    }
+  }
+
+  void measure(const Graph& graph, const TextSplit& texts, const std::vector<float>& expected,
+               QuantizeResult& result) const {
+    report("measuring", 0, 1);
+    const size_t rows = texts.held.texts();
+    result.cosines =
+        row_cosines(sentence_embeddings(graph, texts.held.batch(), config_, options_.threads),
+                    expected, rows, expected.size() / rows);
+    report("measuring", 1, 1);
+  }
+
+  void describe(const QuantizeResult& result, Graph& graph) const {
+    const bool dynamic = options_.method == QuantizeMethod::kDynamic;
+    auto& metadata = graph.metadata;
+    metadata["embedforge.quantization"] = dynamic
+                                              ? "dynamic int8, per token and per output channel"
+                                              : "static int8, per tensor and per output channel";
+    metadata["embedforge.calibration_texts"] =
+        fmt::format("{}{}", result.calibration_texts, result.own_texts ? " built in" : "");
+    metadata["embedforge.products_int8"] = std::to_string(result.layers.size());
+    metadata["embedforge.products_float"] = std::to_string(result.float_products);
+    std::string errors;
+    for (const QuantizedLayer& layer : result.layers) {
+      errors += fmt::format("{}{}={:.5f}", errors.empty() ? "" : "; ", layer.node, layer.error);
+    }
+    metadata["embedforge.layer_errors"] = errors;
+    if (result.cosines.empty()) return;
+    const auto percentile = [&](size_t p) {
+      return fmt::format("{:.6f}", result.cosines[result.cosines.size() * p / 100]);
+    };
+    metadata["embedforge.cosine_mean"] = fmt::format("{:.6f}", mean(result.cosines));
+    metadata["embedforge.cosine_min"] = percentile(0);
+    for (const size_t p : {size_t{5}, size_t{25}, size_t{50}})
+      metadata[fmt::format("embedforge.cosine_p{}", p)] = percentile(p);
+    metadata["embedforge.cosine_texts"] = std::to_string(result.cosines.size());
+  }
+
+  /// Static products are u8 times s8 in ONNX Runtime, too.
+  WeightRange weight_range() const {
+    return options_.reduce_range || options_.method == QuantizeMethod::kStatic
+               ? WeightRange::kReduced
+               : WeightRange::kFull;
+  }
+
+  void report(const char* what, size_t done, size_t all) const {
+    if (options_.progress) options_.progress(what, done, all);
+  }
+
+  const QuantizeOptions& options_;
+  const Graph& original_;
+  const ModelConfig config_;
+  const std::vector<Product> products_;
+  ThreadPool threads_;
+};
+
 }  // namespace
 
 QuantizeResult quantize(const std::string& model, const QuantizeOptions& options) {
+  check_options(options);
   const ResolvedModel resolved = resolve_model(model);
   const fs::path input = input_file(resolved);
+  const bool dynamic = options.method == QuantizeMethod::kDynamic;
   QuantizeResult result;
-  result.model = options.output.empty() ? resolved.folder / "onnx" / "model_qint8_dynamic.onnx"
-                                        : options.output;
+  result.model = options.output.empty()
+                     ? resolved.folder / "onnx" /
+                           (dynamic ? "model_qint8_dynamic.onnx" : "model_qint8_static.onnx")
+                     : options.output;
   std::error_code ignored;
   if (fs::equivalent(input, result.model, ignored))
     throw_usage(input.string() + ": the output would replace the float model; choose another");
   const Graph original = read_onnx(input);
-  const std::vector<Product> products = find_products(original, options.excluded);
-  if (products.empty())
-    throw_not_supported(input.string() +
-                        ": has no MatMul with a constant matrix that could be quantized");
   result.original_bytes = model_bytes(input);
-  result.float_products = count_float_products(original) - products.size();
-
-  std::vector<QuantizedProduct> decided(products.size());
-  std::vector<double> errors(products.size(), 0);
-  const ModelConfig config = read_model_config(resolved.folder);
-  Tokens held;
-  if (!options.calibration.empty()) {
-    const auto [used, rest] = split(options);
-    held = tokenize(config, rest);
-    const Tokens tokens = tokenize(config, used);
-    for (const Product& p : products)
-      check_finite(p.weight, to_floats(original.initializers.at(p.weight)));
-    ThreadPool threads(options.threads > 0 ? options.threads : available_threads());
-    Calibrated calibrated =
-        calibrate(original, products, tokens.batch(), threads, options.progress);
-    decided = std::move(calibrated.products);
-    errors = std::move(calibrated.errors);
-    result.calibration_texts = used.size();
-    round_the_rest(original, products, decided, {});
-  } else {
-    round_the_rest(original, products, decided, options);
-  }
-  for (size_t i = 0; i < products.size(); ++i) {
-    result.layers.push_back(
-        {products[i].node, errors[i], static_cast<int64_t>(decided[i].float_channels.size())});
-  }
-
-  Graph graph = original;
-  quantize_graph(graph, products, decided);
-  graph.metadata["embedforge.quantization"] = "dynamic int8, per token and per output channel";
-  graph.metadata["embedforge.calibration_texts"] = std::to_string(result.calibration_texts);
-  if (!options.calibration.empty()) {
-    result.cosines = row_cosines(sentence_embeddings(original, held, config, options.threads),
-                                 sentence_embeddings(graph, held, config, options.threads),
-                                 held.batch().sequences());
-    graph.metadata["embedforge.cosine_mean"] = fmt::format("{:.6f}", mean(result.cosines));
-    graph.metadata["embedforge.cosine_min"] = fmt::format("{:.6f}", result.cosines.front());
-    graph.metadata["embedforge.cosine_texts"] = std::to_string(result.cosines.size());
-  }
+  Quantization quantization(options, resolved, original);
+  AtomicFile{result.model};  // fails now rather than at the end when it can't be written
+  Graph graph = quantization.run(result);
+  graph.metadata["embedforge.original_bytes"] = std::to_string(result.original_bytes);
   verify(graph, "quantize");
   write_onnx(graph, result.model);
   result.bytes = model_bytes(result.model);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "quantize/input_rounding.h"
 #include "quantize/rounding.h"
 
 namespace embedforge::quantization {
@@ -21,19 +22,18 @@ struct Product {
 
 /// What becomes of a product.
 struct QuantizedProduct {
-  RoundedMatrix weight;                 // 0 in the rows of float_channels
-  std::vector<int64_t> float_channels;  // ascending
-  std::vector<float> float_rows;        // [float_channels, n]
-  std::vector<float> bias;              // the new bias; empty: as it was
+  RoundedMatrix weight;  // of the scaled channels; 0 in the rows of the float ones
+  InputRounding input;
+  std::vector<uint16_t> float_rows;  // the float channels' rows as float16, [float_channels, n]
+  std::vector<float> bias;           // the new bias; empty: as it was
 };
 
 /// The products that can be quantized, without those whose node is in `excluded`. Errors: kBadInput
 /// for a graph that is quantized already, and for an excluded name that no MatMul has.
 std::vector<Product> find_products(const Graph& graph, const std::vector<std::string>& excluded);
 
-/// Replaces the products by integer ones with a scale and offset per token (the formula is in
-/// plan/trace_row_quantized.cc), decided[i] for products[i], and the embedding tables by int8 ones
-/// with a scale per row.
+/// Replaces the products by integer ones (write_product.h), decided[i] for products[i], and the
+/// embedding tables by int8 ones with a scale per row; tables that are sliced become float16.
 void quantize_graph(Graph& graph, const std::vector<Product>& products,
                     const std::vector<QuantizedProduct>& decided);
 

@@ -116,10 +116,16 @@ TEST_F(ModelConfigTest, ListsTheModulesAfterThePooling) {
             {"path": "3_Dense", "type": "sentence_transformers.base.modules.dense.Dense"},
             {"path": "4_LayerNorm", "type": "sentence_transformers.models.LayerNorm"},
             {"path": "5_Normalize", "type": "sentence_transformers.models.Normalize"}])");
+  write("3_Dense/config.json", R"({"in_features": 8, "out_features": 4, "bias": false,
+                                   "activation_function": "torch.nn.modules.activation.GELU"})");
   const ModelConfig config = read();
   ASSERT_EQ(config.head.size(), 2U);
   EXPECT_EQ(config.head[0].kind, HeadModule::Kind::kDense);
   EXPECT_EQ(config.head[0].folder, folder_.path() / "3_Dense");
+  EXPECT_EQ(config.head[0].in_features, 8);
+  EXPECT_EQ(config.head[0].out_features, 4);
+  EXPECT_FALSE(config.head[0].bias);
+  EXPECT_EQ(config.head[0].activation, "gelu");
   EXPECT_EQ(config.head[1].kind, HeadModule::Kind::kLayerNorm);
   EXPECT_TRUE(config.normalize);
 }
@@ -129,6 +135,13 @@ TEST_F(ModelConfigTest, RefusesWhatItWouldGetWrong) {
   write("modules.json", R"([{"path": "", "type": "sentence_transformers.models.Transformer"},
                             {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}])");
   EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("module 1: type"));
+  write("modules.json", R"([{"path": "", "type": "sentence_transformers.models.Transformer"},
+                            {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+                            {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}])");
+  EXPECT_THAT(failure(ErrorCode::kBadInput), testing::HasSubstr("2_Dense/config.json"));
+  write("2_Dense/config.json",
+        R"({"in_features": 8, "out_features": 4, "activation_function": "torch.nn.Softmax"})");
+  EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("torch.nn.Softmax"));
   write("modules.json", R"([{"path": "", "type": "sentence_transformers.models.WordEmbeddings"}])");
   EXPECT_THAT(failure(ErrorCode::kNotSupported), testing::HasSubstr("WordEmbeddings"));
   write("modules.json",

@@ -16,8 +16,14 @@ namespace fs = std::filesystem;
 
 class HubTest : public testing::Test {
  protected:
-  void SetUp() override { setenv("HF_HUB_CACHE", (folder_.path() / "cache").c_str(), 1); }
-  void TearDown() override { unsetenv("HF_HUB_CACHE"); }
+  void SetUp() override {
+    setenv("HF_HUB_CACHE", (folder_.path() / "cache").c_str(), 1);
+    setenv("HF_HUB_OFFLINE", "1", 1);
+  }
+  void TearDown() override {
+    unsetenv("HF_HUB_CACHE");
+    unsetenv("HF_HUB_OFFLINE");
+  }
 
   void write(const fs::path& relative, const std::string& text) const {
     fs::create_directories((folder_.path() / relative).parent_path());

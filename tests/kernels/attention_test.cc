@@ -59,7 +59,11 @@ TEST_P(AttentionTest, Bfloat16) {
 
 TEST_P(AttentionTest, CausalWindowBiasAndPartOfTheRows) {
   const auto bias = random_floats(2 * 20 - 1, 9);
-  for (const int length : {5, 40, 100}) {
+  for (const int length : {5, 40, 100, 301}) {
+    for (const int window : {0, 7, 64}) {  // many panels of keys that no query of a block needs
+      const AttentionArgs both{.length = length, .head_size = 24, .causal = true, .window = window};
+      EXPECT_LT(compare(both, false, 7), 3e-5) << length << " " << window;
+    }
     EXPECT_LT(compare({.length = length, .head_size = 32, .causal = true}, false, 3), 3e-5);
     EXPECT_LT(compare({.length = length, .head_size = 32, .window = 7}, false, 4), 3e-5);
     EXPECT_LT(

@@ -58,6 +58,36 @@ TEST_P(RowsTest, AddAndGate) {
   }
 }
 
+TEST_P(RowsTest, Rotate) {
+  for (const int pairs : {1, 3, 8, 12, 16, 33, 64}) {
+    for (const bool interleaved : {false, true}) {
+      const int heads = 3;
+      const auto stride = static_cast<size_t>(2 * pairs + 3);  // some channels stay
+      const auto x = random_floats(heads * stride, 1, 3);
+      const auto cos = random_floats(static_cast<size_t>(pairs), 2);
+      const auto sin = random_floats(static_cast<size_t>(pairs), 3);
+      std::vector<float> expected = x;
+      std::vector<float> got = x;
+      RotateArgs args{.stride = stride,
+                      .heads = heads,
+                      .pairs = pairs,
+                      .interleaved = interleaved,
+                      .cos = cos.data(),
+                      .sin = sin.data()};
+      args.x = expected.data();
+      table("reference").rotate(args);
+      args.x = got.data();
+      table_->rotate(args);
+      for (size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], expected[i], 3e-6) << pairs << " " << i;
+        if (i % stride >= 2 * static_cast<size_t>(pairs)) {
+          ASSERT_EQ(got[i], x[i]);
+        }
+      }
+    }
+  }
+}
+
 EMBEDFORGE_EACH_TABLE(RowsTest);
 
 }  // namespace

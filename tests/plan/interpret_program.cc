@@ -154,17 +154,50 @@ class Interpreter {
     out(step.out) = rows;
   }
 
-  void run(const AttentionStep& step) {
-    if (step.causal || step.window >= 0 || step.rotary_size != 0 || !step.relative_bias.empty() ||
-        step.kv_heads != step.heads) {
-      throw std::logic_error("an attention that the interpreter doesn't know");
+  void run(const HeadsStep& step) {
+    Matrix rows = value(step.in);
+    const auto size = static_cast<size_t>(step.head_size);
+    const size_t pairs = step.rotary.frequencies.size();
+    for (size_t t = 0; t < rows.size(); ++t) {
+      for (int64_t head = 0; head < step.heads; ++head) {
+        double* x = rows[t].data() + step.column + head * step.head_size;
+        double squares = 0;
+        for (size_t c = 0; c < size; ++c) squares += x[c] * x[c] / static_cast<double>(size);
+        for (size_t c = 0; c < size && !step.gamma.empty(); ++c) {
+          x[c] = x[c] / std::sqrt(squares + step.epsilon) * step.gamma.at(c);
+        }
+        for (size_t i = 0; i < pairs; ++i) {
+          double& a = x[step.rotary.interleaved ? 2 * i : i];
+          double& b = x[step.rotary.interleaved ? 2 * i + 1 : i + pairs];
+          const double angle = static_cast<double>(t) * step.rotary.frequencies[i];
+          const double first = a;
+          a = a * std::cos(angle) - b * std::sin(angle);
+          b = b * std::cos(angle) + first * std::sin(angle);
+        }
+      }
     }
+    out(step.out) = rows;
+  }
+
+  /// What is added to the score of query i and key j.
+  static double bias(const AttentionStep& step, int64_t head, int64_t i, int64_t j) {
+    const bool out_of_reach =
+        (step.causal && j > i) || (step.window >= 0 && std::abs(j - i) > step.window);
+    if (out_of_reach) return -1e30;
+    if (step.relative_bias.empty()) return 0;
+    const auto count = static_cast<int64_t>(step.relative_bias.size()) / step.heads;
+    const int64_t distance = std::clamp(j - i, -count / 2, count / 2);
+    return step.relative_bias.at(static_cast<size_t>(head * count + distance + count / 2));
+  }
+
+  void run(const AttentionStep& step) {
     const Matrix& q = value(step.q);
     const Matrix& k = value(step.k);
     const Matrix& v = value(step.v);
     Matrix rows(q.size(), std::vector<double>(static_cast<size_t>(step.heads * step.head_size), 0));
     for (int64_t head = 0; head < step.heads; ++head) {
       const auto first = static_cast<size_t>(head * step.head_size);
+      const auto shared = static_cast<size_t>(head * step.kv_heads / step.heads * step.head_size);
       for (size_t i = 0; i < q.size(); ++i) {
         std::vector<double> p(k.size());
         double total = 0;
@@ -172,15 +205,16 @@ class Interpreter {
           double dot = 0;
           for (size_t c = 0; c < static_cast<size_t>(step.head_size); ++c) {
             dot += q[i].at(static_cast<size_t>(step.q_column) + first + c) *
-                   k[j].at(static_cast<size_t>(step.k_column) + first + c);
+                   k[j].at(static_cast<size_t>(step.k_column) + shared + c);
           }
-          p[j] = std::exp(dot * step.scale);
+          p[j] = std::exp(dot * step.scale +
+                          bias(step, head, static_cast<int64_t>(i), static_cast<int64_t>(j)));
           total += p[j];
         }
         for (size_t j = 0; j < k.size(); ++j) {
           for (size_t c = 0; c < static_cast<size_t>(step.head_size); ++c) {
             rows[i][first + c] +=
-                p[j] / total * v[j].at(static_cast<size_t>(step.v_column) + first + c);
+                p[j] / total * v[j].at(static_cast<size_t>(step.v_column) + shared + c);
           }
         }
       }

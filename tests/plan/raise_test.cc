@@ -22,7 +22,7 @@ using testing::read_expected;
 /// One letter a step: Embed, Norm, Linear, Add, Gate, aTtention, Pool.
 std::string letters(const Program& program) {
   std::string out;
-  for (const Step& step : program.steps) out += "ENLAGTP"[step.index()];
+  for (const Step& step : program.steps) out += "ENLAGHTP"[step.index()];
   return out;
 }
 

@@ -15,6 +15,7 @@ KernelTable make_amx_table() {
           .attention_bf16 = amx_attention_bf16,
           .add = avx512_add,
           .gate = avx512_gate,
+          .rotate = avx512_rotate,
           .enter = amx_enter,
           .leave = amx_leave};
 }

@@ -3,6 +3,7 @@
 #include "kernels/avx2/vectors.h"
 #include "kernels/simd/attention_f32.h"
 #include "kernels/simd/linear_f32.h"
+#include "kernels/simd/rotate.h"
 
 namespace embedforge::kernels {
 
@@ -23,5 +24,7 @@ void avx2_add(const float* a, const float* b, float* out, size_t count) noexcept
 void avx2_gate(const float* gate, const float* up, Act act, float* out, size_t count) noexcept {
   gate_values(gate, up, act, out, count);
 }
+
+void avx2_rotate(const RotateArgs& args) noexcept { rotate_heads(args); }
 
 }  // namespace embedforge::kernels

@@ -1,41 +1,26 @@
-// 8-bit linear layer with AVX2: u8 rows times s8 panels of 16 columns, exact 32-bit sums.
+// 8-bit linear layer with AVX2: blocks of rows (rows_i8.h) times panels of 16 columns whose weights
+// have 128 added, exact 32-bit sums. With d the row's steps from its centre c, and u = w + 128:
 //
-// vpmaddubsw adds two products in 16 bits with saturation. It is exact when, of the two weights
-// that meet in a lane, those of one sign sum to 128 or less in magnitude (255 * 128 < 2^15). A
-// panel whose weights all keep to that takes the fast form; any other panel takes vpmaddwd on
-// 16-bit copies, which can't overflow. Which form a panel takes is written in its head. Cost of 4
-// rows x 16 columns x 4 k: fast 8 vpmaddubsw + 8 vpmaddwd + 8 vpaddd; wide 16 vpmaddwd + 16 vpaddd
-// and 8 to widen.
+//   sum_k q w = sum_k d u - 128 sum_k d + c sum_k w
+//
+// Cost of 4 rows x 16 columns x 4 k: 8 vpmaddubsw, 8 vpmaddwd, 8 vpaddd, and 3, 3, 2 for each
+// entry.
+#include "kernels/avx2/rows_i8.h"
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
-#include "kernels/simd/rows.h"
 
 namespace embedforge::kernels {
 namespace {
 
 constexpr int kColumns = 16;
-constexpr int kRows = 4;
-constexpr size_t kRowHead = 32;    // of a prepared row: scale and offset, then the bytes
-constexpr size_t kPanelHead = 32;  // of a packed panel: 1 for the wide form
-
-size_t block_bytes(int k) noexcept { return kRowHead + (static_cast<size_t>(k) + 31) / 32 * 32; }
+constexpr size_t kPanelHead = kColumns * sizeof(int32_t);  // sums of w by column
 
 size_t panel_bytes(int k) { return kPanelHead + i8_panel_bytes(k, kColumns, 1); }
 
 size_t weight_bytes(int k, int n) noexcept {
   return static_cast<size_t>((n + kColumns - 1) / kColumns) * panel_bytes(k);
-}
-
-/// Whether a pair of weights could saturate vpmaddubsw.
-bool overflows(int a, int b) { return a + b > 128 || a + b < -128; }
-
-bool needs_wide(const int8_t* q, size_t count) {
-  for (size_t i = 0; i < count; i += 2) {
-    if (overflows(q[i], q[i + 1])) return true;
-  }
-  return false;
 }
 
 void pack(const WeightView& w, std::byte* out) noexcept {
@@ -44,45 +29,65 @@ void pack(const WeightView& w, std::byte* out) noexcept {
     i8_pack_panel(w, n0, kColumns, 1, body, [](int group, int c) {
       return (static_cast<size_t>(group) * kColumns + static_cast<size_t>(c)) * 4;
     });
-    const auto* q = reinterpret_cast<const int8_t*>(body + 2 * sizeof(float) * kColumns);
-    const int32_t wide = needs_wide(q, 4 * kColumns * k_groups(w.k, 1)) ? 1 : 0;
-    std::memset(out, 0, kPanelHead);
-    std::memcpy(out, &wide, sizeof wide);
+    auto* q = reinterpret_cast<int8_t*>(body + 2 * sizeof(float) * kColumns);
+    int32_t sums[kColumns] = {};
+    for (size_t i = 0; i < 4 * kColumns * k_groups(w.k, 1); ++i) {
+      sums[i / 4 % kColumns] += q[i];
+      q[i] = static_cast<int8_t>(q[i] ^ -128);  // plus 128, as an unsigned byte
+    }
+    std::memcpy(out, sums, sizeof sums);
   }
 }
 
-void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
-  for (int r = 0; r < rows; ++r, x += stride, out += block_bytes(k)) {
-    const RowScale s = row_scale(x, k);
-    std::memcpy(out, &s, sizeof s);
-    const size_t whole = static_cast<size_t>(k) / 8 * 8;
-    std::memset(out + kRowHead + whole, 0, block_bytes(k) - kRowHead - whole);
-    quantize_row(x, k, s, reinterpret_cast<uint8_t*>(out + kRowHead));
-  }
-}
+__m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 
-int32_t four_bytes(const std::byte* p) {
+__m256i four_steps(const int8_t* p) {
   int32_t four = 0;
   std::memcpy(&four, p, sizeof four);
-  return four;
+  return _mm256_set1_epi32(four);
 }
 
+/// sum + the products of four steps with the weights of 8 columns.
+__m256i add_products(__m256i sum, __m256i weights, __m256i steps) {
+  return _mm256_add_epi32(
+      sum, _mm256_madd_epi16(_mm256_maddubs_epi16(weights, steps), _mm256_set1_epi16(1)));
+}
+
+/// c sum_k w - 128 sum_k d, for 8 columns.
+__m256i first_sum(const RowHead& row, const int32_t* column_sums) {
+  return _mm256_add_epi32(_mm256_mullo_epi32(load(column_sums), _mm256_set1_epi32(row.center)),
+                          _mm256_set1_epi32(-128 * row.steps));
+}
+
+struct Panel {
+  const int32_t* column_sums;
+  const float* scales;
+  const int8_t* weights;
+
+  explicit Panel(const std::byte* p)
+      : column_sums(reinterpret_cast<const int32_t*>(p)),
+        scales(reinterpret_cast<const float*>(p + kPanelHead)),
+        weights(reinterpret_cast<const int8_t*>(scales + 2 * kColumns)) {}
+};
+
+/// sums [kCount][16]; a: the block's steps.
 template <int kCount>
-void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int groups,
-                     int32_t* out) {
-  const __m256i ones = _mm256_set1_epi16(1);
+void multiply(const RowHead* rows, const int8_t* a, const Panel& panel, int groups, int32_t* out) {
   __m256i sum[kCount][2];
 #pragma GCC unroll 4
-  for (int r = 0; r < kCount; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
-  for (int g = 0; g < groups; ++g, panel += 4 * kColumns) {
-    const __m256i b0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel));
-    const __m256i b1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 32));
+  for (int r = 0; r < kCount; ++r) {
+    sum[r][0] = first_sum(rows[r], panel.column_sums);
+    sum[r][1] = first_sum(rows[r], panel.column_sums + 8);
+  }
+  const int8_t* weights = panel.weights;
+  for (int g = 0; g < groups; ++g, weights += 4 * kColumns, a += 4 * kBlockRows) {
+    const __m256i low = load(weights);
+    const __m256i high = load(weights + 32);
 #pragma GCC unroll 4
     for (int r = 0; r < kCount; ++r) {
-      const __m256i x = _mm256_set1_epi32(
-          four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4));
-      sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(x, b0), ones));
-      sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, b1), ones));
+      const __m256i x = four_steps(a + r * 4);
+      sum[r][0] = add_products(sum[r][0], low, x);
+      sum[r][1] = add_products(sum[r][1], high, x);
     }
   }
 #pragma GCC unroll 4
@@ -92,98 +97,83 @@ void multiply_narrow(const std::byte* a, size_t stride, const int8_t* panel, int
   }
 }
 
-/// The wide form: bytes of the panel widened as they are loaded, [pair of k][8 columns] after the
-/// two shuffles, so that a vector of sums belongs to 8 columns as in the narrow form.
-template <int kCount>
-void multiply_wide(const std::byte* a, size_t stride, const int8_t* panel, int groups,
-                   int32_t* out) {
-  __m256i sum[kCount][2];
-#pragma GCC unroll 4
-  for (int r = 0; r < kCount; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
-  for (int g = 0; g < groups; ++g, panel += 4 * kColumns) {
-    __m256i even[2];  // weights of k, k + 1 for 8 columns, as 16-bit pairs
-    __m256i odd[2];   // of k + 2, k + 3
-#pragma GCC unroll 2
-    for (int v = 0; v < 2; ++v) {
-      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + v * 32));
-      // Each dword holds four bytes of one column; the shifts put two of them into the high halves
-      // of 16-bit lanes, sign kept.
-      const __m256i low = _mm256_shuffle_epi8(
-          bytes, _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1, 0,
-                                  -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
-      const __m256i high = _mm256_shuffle_epi8(
-          bytes, _mm256_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1, 2,
-                                  -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
-      even[v] = _mm256_srai_epi16(low, 8);
-      odd[v] = _mm256_srai_epi16(high, 8);
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < kCount; ++r) {
-      const __m128i words = _mm_cvtepu8_epi16(_mm_cvtsi32_si128(
-          four_bytes(a + static_cast<size_t>(r) * stride + static_cast<size_t>(g) * 4)));
-      const __m256i first = _mm256_broadcastd_epi32(words);
-      const __m256i second = _mm256_broadcastd_epi32(_mm_srli_si128(words, 4));
-#pragma GCC unroll 2
-      for (int v = 0; v < 2; ++v) {
-        sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(first, even[v]));
-        sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(second, odd[v]));
-      }
-    }
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < kCount; ++r) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns), sum[r][0]);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns + 8), sum[r][1]);
-  }
-}
-
-template <bool kWide, int kCount = kRows>
-void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups,
+template <int kCount = kBlockRows>
+void multiply_rows(int count, const RowHead* rows, const int8_t* a, const Panel& panel, int groups,
                    int32_t* out) {
   if constexpr (kCount > 0) {
-    if (rows == kCount) {
-      if constexpr (kWide) {
-        multiply_wide<kCount>(a, stride, panel, groups, out);
-      } else {
-        multiply_narrow<kCount>(a, stride, panel, groups, out);
-      }
+    if (count == kCount) {
+      multiply<kCount>(rows, a, panel, groups, out);
     } else {
-      multiply_rows<kWide, kCount - 1>(rows, a, stride, panel, groups, out);
+      multiply_rows<kCount - 1>(count, rows, a, panel, groups, out);
     }
+  }
+}
+
+void add_entries(const Entry* entries, int count, const Panel& panel, int32_t* out) {
+  for (const Entry* e = entries; e != entries + count; ++e) {
+    const int8_t* weights = panel.weights + static_cast<size_t>(e->group) * 4 * kColumns;
+    auto* sum = reinterpret_cast<__m256i*>(out + static_cast<size_t>(e->row) * kColumns);
+    const __m256i x = four_steps(e->steps);
+    _mm256_storeu_si256(sum, add_products(load(sum), load(weights), x));
+    _mm256_storeu_si256(sum + 1, add_products(load(sum + 1), load(weights + 32), x));
+  }
+}
+
+/// One row in 16 bits, which can't overflow.
+void multiply_wide(const RowHead& row, const int8_t* a, const Panel& panel, int groups,
+                   int32_t* out) {
+  for (int v = 0; v < 4; ++v) {  // four columns each
+    const auto* sums = reinterpret_cast<const __m128i*>(panel.column_sums + v * 4);
+    __m128i sum = _mm_add_epi32(_mm_mullo_epi32(_mm_loadu_si128(sums), _mm_set1_epi32(row.center)),
+                                _mm_set1_epi32(-128 * row.steps));
+    const int8_t* weights = panel.weights + v * 16;
+    for (int g = 0; g < groups; ++g, weights += 4 * kColumns) {
+      int32_t four = 0;
+      std::memcpy(&four, a + static_cast<ptrdiff_t>(g) * 4 * kBlockRows, sizeof four);
+      const __m256i x = _mm256_cvtepi8_epi16(_mm_set1_epi32(four));
+      const __m256i w =
+          _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weights)));
+      const __m256i pairs = _mm256_madd_epi16(w, x);  // two a column
+      const __m128i even = _mm256_castsi256_si128(pairs);
+      sum = _mm_add_epi32(sum, _mm_hadd_epi32(even, _mm256_extracti128_si256(pairs, 1)));
+    }
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + v * 4), sum);
   }
 }
 
 void run(const LinearArgs& args) noexcept {
-  alignas(64) int32_t sums[kRows * kColumns];
+  alignas(64) int32_t sums[kBlockRows * kColumns];
   const int groups = static_cast<int>(k_groups(args.k, 1));
+  const size_t steps_bytes = static_cast<size_t>(padded_groups(args.k)) * kBlockRows * 4;
   for (int column = args.column_begin; column < args.column_end; column += kColumns) {
-    const std::byte* panel =
-        args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k);
-    const bool wide = four_bytes(panel) != 0;
-    const auto* scales = reinterpret_cast<const float*>(panel + kPanelHead);
-    const auto* q = reinterpret_cast<const int8_t*>(scales + 2 * kColumns);
+    const Panel panel(args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k));
     const int columns = args.column_end - column < kColumns ? args.column_end - column : kColumns;
-    for (int row = 0; row < args.rows; row += kRows) {
-      const int rows = args.rows - row < kRows ? args.rows - row : kRows;
-      const std::byte* a = args.a + static_cast<size_t>(row) * args.a_stride;
-      if (wide) {
-        multiply_rows<true>(rows, a + kRowHead, args.a_stride, q, groups, sums);
-      } else {
-        multiply_rows<false>(rows, a + kRowHead, args.a_stride, q, groups, sums);
+    for (int row = 0; row < args.rows; row += kBlockRows) {
+      const int rows = args.rows - row < kBlockRows ? args.rows - row : kBlockRows;
+      const std::byte* block = args.a + static_cast<size_t>(row / kBlockRows) * args.a_stride;
+      const auto& head = *reinterpret_cast<const BlockHead*>(block);
+      const auto* steps = reinterpret_cast<const int8_t*>(block + sizeof head);
+      multiply_rows(rows, head.rows, steps, panel, groups, sums);
+      add_entries(reinterpret_cast<const Entry*>(block + sizeof head + steps_bytes), head.entries,
+                  panel, sums);
+      for (int r = 0; r < rows; ++r) {
+        if (head.rows[r].wide != 0)
+          multiply_wide(head.rows[r], steps + r * 4, panel, groups, sums + r * kColumns);
       }
-      finish_i8<kColumns>(args, {row, rows, column, columns}, a, sums, scales);
+      finish_i8<kColumns>(args, {row, rows, column, columns}, block, sizeof(RowHead), sums,
+                          panel.scales);
     }
   }
 }
 
 }  // namespace
 
-const LinearKernel kAvx2LinearI8 = {.row_block = 1,
+const LinearKernel kAvx2LinearI8 = {.row_block = kBlockRows,
                                     .column_block = kColumns,
                                     .block_bytes = block_bytes,
                                     .weight_bytes = weight_bytes,
                                     .pack = pack,
-                                    .prepare = prepare,
+                                    .prepare = prepare_rows,
                                     .run = run};
 
 }  // namespace embedforge::kernels

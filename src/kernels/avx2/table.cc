@@ -11,7 +11,8 @@ KernelTable make_avx2_table() {
           .attention_workspace = avx2_attention_workspace,
           .attention = avx2_attention,
           .add = avx2_add,
-          .gate = avx2_gate};
+          .gate = avx2_gate,
+          .rotate = avx2_rotate};
 }
 
 }  // namespace embedforge::kernels

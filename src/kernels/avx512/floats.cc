@@ -3,6 +3,7 @@
 #include "kernels/avx512/vectors.h"
 #include "kernels/simd/attention_f32.h"
 #include "kernels/simd/linear_f32.h"
+#include "kernels/simd/rotate.h"
 
 namespace embedforge::kernels {
 
@@ -23,5 +24,7 @@ void avx512_add(const float* a, const float* b, float* out, size_t count) noexce
 void avx512_gate(const float* gate, const float* up, Act act, float* out, size_t count) noexcept {
   gate_values(gate, up, act, out, count);
 }
+
+void avx512_rotate(const RotateArgs& args) noexcept { rotate_heads(args); }
 
 }  // namespace embedforge::kernels

@@ -92,7 +92,7 @@ void run(const LinearArgs& args) noexcept {
       const int rows = args.rows - row < kRows ? args.rows - row : kRows;
       const std::byte* a = args.a + static_cast<size_t>(row) * args.a_stride;
       multiply_rows<>(rows, a + kHead, args.a_stride, q, groups, sums);
-      finish_i8<kColumns>(args, {row, rows, column, columns}, a, sums, scales);
+      finish_i8<kColumns>(args, {row, rows, column, columns}, a, args.a_stride, sums, scales);
     }
   }
 }

@@ -11,7 +11,8 @@ KernelTable make_avx512_table() {
           .attention_workspace = avx512_attention_workspace,
           .attention = avx512_attention,
           .add = avx512_add,
-          .gate = avx512_gate};
+          .gate = avx512_gate,
+          .rotate = avx512_rotate};
 }
 
 }  // namespace embedforge::kernels

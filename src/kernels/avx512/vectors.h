@@ -12,5 +12,6 @@ void avx512_attention(const AttentionArgs& args) noexcept;
 size_t avx512_attention_workspace(int length, int head_size) noexcept;
 void avx512_add(const float* a, const float* b, float* out, size_t count) noexcept;
 void avx512_gate(const float* gate, const float* up, Act act, float* out, size_t count) noexcept;
+void avx512_rotate(const RotateArgs& args) noexcept;
 
 }  // namespace embedforge::kernels

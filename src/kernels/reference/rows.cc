@@ -8,6 +8,20 @@ void add(const float* a, const float* b, float* out, size_t count) noexcept {
   for (size_t i = 0; i < count; ++i) out[i] = a[i] + b[i];
 }
 
+void rotate(const RotateArgs& args) noexcept {
+  for (int h = 0; h < args.heads; ++h) {
+    float* head = args.x + static_cast<size_t>(h) * args.stride;
+    for (int i = 0; i < args.pairs; ++i) {
+      float& first = head[args.interleaved ? 2 * i : i];
+      float& second = head[args.interleaved ? 2 * i + 1 : i + args.pairs];
+      const float a = first;
+      const float b = second;
+      first = a * args.cos[i] - b * args.sin[i];
+      second = b * args.cos[i] + a * args.sin[i];
+    }
+  }
+}
+
 void norm(const NormArgs& args) noexcept {
   for (int r = 0; r < args.rows; ++r) {
     const auto row = static_cast<size_t>(r);

@@ -13,7 +13,8 @@ KernelTable make_reference_table() {
           .attention = reference::attention,
           .attention_bf16 = reference::attention,
           .add = reference::add,
-          .gate = reference::gate};
+          .gate = reference::gate,
+          .rotate = reference::rotate};
 }
 
 }  // namespace embedforge::kernels

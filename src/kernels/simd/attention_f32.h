@@ -35,8 +35,8 @@ inline KeyRange key_range(const AttentionArgs& a, int i) {
   return range;
 }
 
-/// Scores of row i become exponentials in place (0 outside its range); gives their sum.
-inline float softmax_row(const AttentionArgs& a, int i, float* s) {
+/// Scores of row i become exponentials in place (0 in the rest of [begin, end)); gives their sum.
+inline float softmax_row(const AttentionArgs& a, int i, int begin, int end, float* s) {
   const auto [first, last] = key_range(a, i);
   const F scale = Simd::set1(a.scale);
   F high = Simd::set1(-3.0e38F);
@@ -62,8 +62,8 @@ inline float softmax_row(const AttentionArgs& a, int i, float* s) {
     total.part[part] = Simd::add(total.part[part], e);
     store_some(s + first + j, e, n);
   });
-  for (int j = 0; j < first; ++j) s[j] = 0;
-  for (int j = last; j < a.length; ++j) s[j] = 0;
+  for (int j = begin; j < first; ++j) s[j] = 0;
+  for (int j = last; j < end; ++j) s[j] = 0;
   return total.sum();
 }
 
@@ -94,7 +94,10 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
   for (int row = a.begin; row < a.end; row += Simd::kGemmRows) {
     const int rows = a.end - row < Simd::kGemmRows ? a.end - row : Simd::kGemmRows;
     const float* q = a.q + static_cast<size_t>(row) * a.q_stride;
-    for (int c = 0; c < columns; c += kPanel) {
+    // Keys outside of [first, last) are for none of these rows.
+    const int first = key_range(a, row).first / kPanel * kPanel;
+    const int last = key_range(a, row + rows - 1).last;
+    for (int c = first; c < last; c += kPanel) {
       gemm_rows<>(rows, q, a.q_stride,
                   keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size,
                   block);
@@ -107,13 +110,14 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
     }
     for (int r = 0; r < rows; ++r) {
       inverse[r] =
-          1.0F /
-          softmax_row(a, row + r, scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
+          1.0F / softmax_row(a, row + r, first, last,
+                             scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
-      gemm_rows<>(rows, scores, static_cast<size_t>(columns),
-                  values + static_cast<size_t>(d0) * static_cast<size_t>(a.length), a.length,
-                  block);
+      gemm_rows<>(rows, scores + first, static_cast<size_t>(columns),
+                  values + static_cast<size_t>(d0) * static_cast<size_t>(a.length) +
+                      static_cast<size_t>(first) * kPanel,
+                  last - first, block);
       const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
       for (int r = 0; r < rows; ++r) {
         float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;

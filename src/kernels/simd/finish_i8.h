@@ -11,15 +11,15 @@
 namespace embedforge::kernels {
 namespace {
 
-/// value = row scale * (column scale * sum) + row offset * scaled column sum. `a` are the block's
-/// prepared rows, each with its RowScale at the front; `sums` is [rows][kColumns]; `scales` is a
-/// packed panel's head: column scales, then scaled column sums.
+/// value = row scale * (column scale * sum) + row offset * scaled column sum. `row_scales`: the
+/// RowScale of each row, `stride` bytes apart; `sums` is [rows][kColumns]; `scales` is a packed
+/// panel's head: column scales, then scaled column sums.
 template <int kColumns>
-inline void finish_i8(const LinearArgs& args, const Block& b, const std::byte* a,
-                      const int32_t* sums, const float* scales) {
+inline void finish_i8(const LinearArgs& args, const Block& b, const std::byte* row_scales,
+                      size_t stride, const int32_t* sums, const float* scales) {
   const auto value = [&](int r, int c) {
     RowScale s;
-    std::memcpy(&s, a + static_cast<size_t>(r) * args.a_stride, sizeof s);
+    std::memcpy(&s, row_scales + static_cast<size_t>(r) * stride, sizeof s);
     const F scaled = Simd::mul(Simd::load_ints(sums + r * kColumns + c), Simd::load(scales + c));
     return Simd::fma(Simd::load(scales + kColumns + c), Simd::set1(s.offset),
                      Simd::mul(scaled, Simd::set1(s.scale)));

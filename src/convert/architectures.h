@@ -1,0 +1,65 @@
+// Takes: config.json and the tensors of a checkpoint. Gives: the encoder as an ONNX graph, by the
+// architecture that config.json names. Never: guesses an architecture.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "config/json_file.h"
+#include "convert/checkpoint.h"
+#include "graph/graph.h"
+
+namespace embedforge {
+
+struct EncoderSource {
+  const JsonFile& config;  // config.json
+  const TensorMap& tensors;
+  int opset = 17;
+};
+
+/// The graph's output is last_hidden_state, float32 [batch, sequence, hidden_size].
+struct BuiltEncoder {
+  Graph graph;
+  int64_t hidden_size = 0;
+  std::string prefix;  // of the encoder's tensors in the checkpoint
+};
+
+struct Architecture {
+  const char* model_type;  // in config.json
+  const char* models;      // well-known models of it
+  BuiltEncoder (*build)(const EncoderSource& source);
+};
+
+/// Every architecture that convert knows.
+std::span<const Architecture> architectures();
+
+/// Errors: kNotSupported naming the architecture, with the list of those that are.
+const Architecture& find_architecture(const JsonFile& config);
+
+/// Builds the encoder that config.json describes, and, where its "architectures" says
+/// ...ForSequenceClassification, the head with the output logits [batch, labels] instead of
+/// last_hidden_state. Errors: as find_architecture(); kNotSupported naming a setting; kBadInput
+/// naming the field or tensor.
+BuiltEncoder build_encoder(const EncoderSource& source);
+
+// One file each. Errors: as build_encoder().
+BuiltEncoder build_bert_encoder(const EncoderSource& source);
+BuiltEncoder build_roberta(const EncoderSource& source);
+BuiltEncoder build_distilbert(const EncoderSource& source);
+BuiltEncoder build_mpnet(const EncoderSource& source);
+BuiltEncoder build_nomic_bert(const EncoderSource& source);
+BuiltEncoder build_modernbert(const EncoderSource& source);
+BuiltEncoder build_qwen3(const EncoderSource& source);
+
+/// Replaces the output last_hidden_state by logits.
+void add_classifier(const EncoderSource& source, BuiltEncoder& encoder);
+
+/// Refuses a setting of config.json that isn't the one value that is supported.
+void expect_setting(const JsonFile& config, const std::string& key, bool expected);
+/// Errors: kBadInput when hidden_size is no multiple of heads.
+void check_heads(const JsonFile& config, int64_t hidden_size, int64_t heads);
+/// A number of layers. Errors: kBadInput beyond 1000.
+int64_t layer_count(const JsonFile& config, const std::string& key);
+
+}  // namespace embedforge
