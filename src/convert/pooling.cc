@@ -138,11 +138,6 @@ class PoolingBuilder {
 
 void add_pooling(Graph& graph, const ModelConfig& config, int64_t hidden_size) {
   constexpr const char* kOutput = "sentence_embedding";
-  if (!config.head.empty()) {
-    throw_not_supported((config.head.front().folder / "config.json").string() +
-                        ": a module after the pooling can't be put into the graph; convert without "
-                        "--with-pooling, the module is applied when the folder is loaded");
-  }
   PoolingBuilder builder(graph);
   std::vector<std::string> parts;
   parts.reserve(config.pooling.size());
