@@ -267,7 +267,9 @@ QuantizeResult quantize(const std::string& model, const QuantizeOptions& options
   const Graph original = read_onnx(input);
   result.original_bytes = model_bytes(input);
   Quantization quantization(options, resolved, original);
-  AtomicFile{result.model};  // fails now rather than at the end when it can't be written
+  {
+    const AtomicFile probe(result.model);  // fails now rather than at the end
+  }
   Graph graph = quantization.run(result);
   graph.metadata["embedforge.original_bytes"] = std::to_string(result.original_bytes);
   verify(graph, "quantize");
