@@ -1,15 +1,17 @@
 """Sizes and cosines of quantized files, natively and in ONNX Runtime, beside ONNX Runtime's own int8.
 
-    build/venv/bin/python bench/quantize_table.py MODEL [--calibration texts.txt]
+    build/venv/bin/python bench/quantize_table.py MODEL [--calibration texts.txt] [--sts pairs.csv] [--qat]
 
 MODEL is a folder that embedforge convert wrote, or a hub id in the cache. The texts that are judged are 160 passages of the
 Python documentation and 64 short sentences; without --calibration other passages of the same source and other
-short sentences are the calibration texts.
+short sentences are the calibration texts. --sts, a file of lines "sentence,sentence,score", adds the Spearman correlation
+of each file's cosines with the scores, times 100; --qat adds quantization-aware training (some minutes).
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import platform
 import pydoc_data.topics
 import random
@@ -18,10 +20,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from scipy.stats import rankdata
 from tokenizers import Tokenizer
 
 import embedforge
@@ -72,6 +76,13 @@ def runtime_vectors(file: Path, tokenizer: Tokenizer, texts: list[str]) -> np.nd
     return out / np.linalg.norm(out, axis=1, keepdims=True)
 
 
+def spearman(vectors: Callable[[list[str]], np.ndarray], pairs: list[list[str]]) -> float:
+    """Of the cosines with the scores, times 100."""
+    left, right = (vectors([pair[i] for pair in pairs]) for i in (0, 1))
+    ranks = [rankdata(x) for x in ((left * right).sum(axis=1), [float(p[2]) for p in pairs])]
+    return float(100 * np.corrcoef(ranks)[0, 1])
+
+
 def processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -83,6 +94,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("--calibration", type=Path)
+    parser.add_argument("--sts", type=Path)
+    parser.add_argument("--qat", action="store_true")
     flags = parser.parse_args()
     all_passages = passages(700)
     short = short_sentences()
@@ -91,14 +104,18 @@ def main() -> None:
     if flags.calibration:
         calibration = flags.calibration.read_text().splitlines()
     random.Random(3).shuffle(calibration)
+    pairs = []
+    if flags.sts:
+        with flags.sts.open(newline="", encoding="utf-8") as file:
+            pairs = [row for row in csv.reader(file) if len(row) == 3]
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         embedforge.convert(flags.model, folder)
         source = folder / "onnx" / "model.onnx"
 
-        def ours(texts: list[str], samples: int) -> Callable[[Path], object]:
-            return lambda out: embedforge.quantize(folder, out, calibration=texts, samples=samples)
+        def ours(**options: Any) -> Callable[[Path], object]:
+            return lambda out: embedforge.quantize(folder, out, **options)
 
         def theirs(per_channel: bool) -> Callable[[Path], object]:
             return lambda out: quantize_dynamic(
@@ -106,22 +123,31 @@ def main() -> None:
             )
 
         recipes = {
-            "embedforge dynamic, no texts": ours([], 100),
-            "embedforge dynamic, 100 texts": ours(calibration, 100),
-            "embedforge dynamic, 400 texts": ours(calibration, 400),
+            "embedforge dynamic, nearest": ours(default_texts="none"),
+            "embedforge dynamic, no texts given": ours(),
+            "embedforge dynamic, 100 texts": ours(calibration=calibration),
+            "embedforge dynamic, 100 texts, reduced range": ours(
+                calibration=calibration, reduce_range=True
+            ),
+            "embedforge static, 100 texts": ours(method="static", calibration=calibration),
             "ONNX Runtime dynamic, usual": theirs(False),
             "ONNX Runtime dynamic, per channel": theirs(True),
         }
+        if flags.qat:
+            recipes["embedforge qat"] = ours(method="qat", calibration=calibration)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.enable_truncation(256)
         tokenizer.enable_padding()
         model = embedforge.Embedder(folder)
         expected = {name: model.encode(texts) for name, texts in judged.items()}
         print(f"{processor()}; float32 {source.stat().st_size / 1e6:.1f} MB; cosine mean / min\n")
-        print(
-            "| file | MB | seconds | passages, native | short, native | passages, ORT | short, ORT |"
-        )
-        print("|---|---|---|---|---|---|---|")
+        columns = ["file", "MB", "seconds"]
+        for runtime in ("native", "ONNX Runtime"):
+            columns += [f"{kind}, {runtime}" for kind in judged]
+            columns += [f"STS, {runtime}"] if pairs else []
+        if pairs:
+            print(f"float32 STS: {spearman(model.encode, pairs):.2f}\n")
+        print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
         for name, recipe in recipes.items():
             out = folder / "onnx" / "quantized.onnx"
             started = time.perf_counter()
@@ -133,6 +159,8 @@ def main() -> None:
                 for kind, texts in judged.items():
                     cosines = (expected[kind] * vectors(texts)).sum(axis=1)
                     cells.append(f"{cosines.mean():.5f} / {cosines.min():.5f}")
+                if pairs:
+                    cells.append(f"{spearman(vectors, pairs):.2f}")
             print("| " + " | ".join(cells) + " |", flush=True)
 
 

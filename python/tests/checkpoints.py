@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,8 @@ import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from texts import passages
-
-sys.path.append(str(Path(__file__).parents[2] / "tests" / "exporters"))
 import nomic
+from texts import passages
 
 WORDS = 300
 LAYERS, HIDDEN, HEADS, INNER = 3, 64, 4, 96

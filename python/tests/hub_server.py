@@ -156,9 +156,9 @@ class Hub:
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
         body = content[begin:end]
         cut = fault[1] if isinstance(fault, tuple) and fault[0] == "cut" else None
-        self.send(request, status, body, headers, cut)
-        with self.lock:
+        with self.lock:  # before the client has it and looks
             self.sent[name] += len(body) if cut is None else cut
+        self.send(request, status, body, headers, cut)
 
     @staticmethod
     def send(

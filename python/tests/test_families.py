@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import make_graphs
 import numpy as np
 import onnx
 import onnxruntime
@@ -13,6 +12,7 @@ import torch
 
 import checkpoints
 import embedforge
+import make_graphs
 from checkpoints import FAMILIES
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,12 +13,10 @@ import pytest
 import torch
 
 import embedforge
-from conftest import Run
-from test_exporters import dynamo, legacy
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "exporters"))
 import make_graphs
 import nomic
+from conftest import Run
+from test_exporters import dynamo, legacy
 
 LEVELS = ("basic", "extended", "all")
 

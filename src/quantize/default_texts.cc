@@ -3,6 +3,7 @@
 namespace embedforge::quantization {
 
 std::span<const std::string_view> default_texts() {
+  // NOLINTBEGIN(bugprone-suspicious-missing-comma): a long text goes on in the next line
   static constexpr std::string_view kTexts[] = {
       "The kettle is on.",
       "What time does the last train leave?",
@@ -220,6 +221,7 @@ std::span<const std::string_view> default_texts() {
       "Someone is playing the piano in an empty hall.",
       "There is no bus on Sundays, so we walked.",
   };
+  // NOLINTEND(bugprone-suspicious-missing-comma)
   return kTexts;
 }
 

@@ -12,6 +12,7 @@
 #include "graph/verify.h"
 #include "graph/write_onnx.h"
 #include "hub/hub.h"
+#include "plan/raise.h"
 #include "quantize/calibrate.h"
 #include "quantize/measure.h"
 #include "quantize/rewrite.h"
@@ -94,12 +95,25 @@ void check_options(const QuantizeOptions& options) {
     throw_usage("the target cosine must be between 0 and 1");
 }
 
+/// The folder's settings, with no longer texts than the graph takes.
+ModelConfig settings_of(const ResolvedModel& resolved, const Graph& graph) {
+  ModelConfig config = read_model_config(resolved.folder);
+  try {
+    const int64_t most = raise(graph).max_positions;
+    if (most > 0)
+      config.max_length = config.max_length > 0 ? std::min(config.max_length, most) : most;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotSupported) throw;  // then no text runs here
+  }
+  return config;
+}
+
 class Quantization {
  public:
   Quantization(const QuantizeOptions& options, const ResolvedModel& resolved, const Graph& original)
       : options_(options),
         original_(original),
-        config_(read_model_config(resolved.folder)),
+        config_(settings_of(resolved, original)),
         products_(find_products(original, options.excluded)),
         threads_(options.threads > 0 ? options.threads : available_threads()) {
     if (products_.empty())
@@ -267,7 +281,9 @@ QuantizeResult quantize(const std::string& model, const QuantizeOptions& options
   const Graph original = read_onnx(input);
   result.original_bytes = model_bytes(input);
   Quantization quantization(options, resolved, original);
-  AtomicFile{result.model};  // fails now rather than at the end when it can't be written
+  {
+    const AtomicFile probe(result.model);  // fails now rather than at the end
+  }
   Graph graph = quantization.run(result);
   graph.metadata["embedforge.original_bytes"] = std::to_string(result.original_bytes);
   verify(graph, "quantize");
