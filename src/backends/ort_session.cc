@@ -28,6 +28,7 @@ void add(Provider& provider, const std::string& key, const std::string& value) {
 
 std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   std::vector<const char*> list;
+  list.reserve(texts.size());
   for (const std::string& text : texts) list.push_back(text.c_str());
   return list;
 }
@@ -251,6 +252,7 @@ Output Session::run(const PaddedBatch& batch) const {
           file_);
   }
   std::vector<const Value*> raw;
+  raw.reserve(values.size());
   for (const Handle<Value>& value : values) raw.push_back(value.get());
   const std::vector<const char*> names = pointers(inputs_);
   const char* output_name = outputs_[output_].c_str();
