@@ -2,6 +2,7 @@
 // FAKE_ORT_LOG. FAKE_ORT_PROVIDERS lists what it claims to be built with; FAKE_ORT_FAIL names a
 // provider that can't be appended, or "session" for a device that is missing when one is opened.
 // Its model gives every token four values: the id, the mask, the type and the position's column.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -118,7 +119,11 @@ Api functions() {
   Api api{};
   api.get_error_code = [](const Status* s) { return s->code; };
   api.get_error_message = [](const Status* s) { return s->message.c_str(); };
-  api.create_env = [](int, const char*, Env** out) { return make(out); };
+  api.create_env = [](int, const char*, Env** out) -> Status* {
+    static Env env;  // one a process, as ONNX Runtime's
+    *out = &env;
+    return nullptr;
+  };
   api.create_session = [](const Env*, const char* path, const SessionOptions* options,
                           RawSession** out) -> Status* {
     record(std::string("session ") + path);
@@ -217,16 +222,16 @@ Api functions() {
   };
   api.available_providers = [](char*** out, int* count) -> Status* {
     std::istringstream names(environment("FAKE_ORT_PROVIDERS"));
-    auto* list = new std::vector<char*>();
-    for (std::string name; names >> name;) list->push_back(strdup(name.c_str()));
-    *count = static_cast<int>(list->size());
-    *out = list->data();
-    static std::vector<std::vector<char*>*> kept;  // freed with the process
-    kept.push_back(list);
+    std::vector<char*> list;
+    for (std::string name; names >> name;) list.push_back(strdup(name.c_str()));
+    *count = static_cast<int>(list.size());
+    *out = new char*[list.size() + 1];
+    std::ranges::copy(list, *out);
     return nullptr;
   };
   api.release_available_providers = [](char** names, int count) -> Status* {
     for (int i = 0; i < count; ++i) std::free(names[i]);
+    delete[] names;
     return nullptr;
   };
   api.create_cuda_options = [](CudaOptions** out) { return make(out); };
