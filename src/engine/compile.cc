@@ -11,9 +11,16 @@ namespace {
 
 NormValues values_of(const NormStep& s) { return {s.kind, s.gamma, s.beta, s.epsilon}; }
 
+/// Inner columns of an 8-bit feed-forward layer at a time. They share a row's range, so their
+/// number must not depend on the processor: the vectors would.
+constexpr int kInt8Chunk = 384;
+
 /// Inner columns of a feed-forward layer at a time: both weight chunks together take a third of the
 /// L2 cache.
-int choose_chunk(const kernels::LinearKernel& kernel, int width, int inner) {
+int choose_chunk(const kernels::LinearKernel& kernel, Tier tier, int width, int inner) {
+  if (tier == Tier::kInt8) {
+    return std::min(kInt8Chunk, inner);
+  }
   const size_t column_bytes =
       kernel.weight_bytes(width, kernel.column_block) / static_cast<size_t>(kernel.column_block);
   const int step = std::max(64, kernel.column_block);
@@ -158,7 +165,7 @@ class Compiler {
     op.up_floats = pack_floats(up.weight, 0, up.weight.k);
     op.up_scale = channel_scale(up.weight, precision_, table_);
     op.down_scale = channel_scale(down.weight, precision_, table_);
-    op.chunk = choose_chunk(*op.up.kernel, op.up.k, op.up.n);
+    op.chunk = choose_chunk(*op.up.kernel, tier, op.up.k, op.up.n);
     for (int64_t k = 0; k < down.weight.k; k += op.chunk) {
       const int64_t count = std::min<int64_t>(op.chunk, down.weight.k - k);
       op.down.push_back(pack(down.weight, k, count, tier));

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kLine = 64;
 /// Ends in the version of the layouts: raise it with every change to how a table packs.
-constexpr char kMagic[8] = {'E', 'F', 'P', 'A', 'C', 'K', '0', '2'};
+constexpr char kMagic[8] = {'E', 'F', 'P', 'A', 'C', 'K', '0', '3'};
 
 /// The first line of the file; the key follows, then the regions, each from a new line on.
 struct Header {

@@ -5,6 +5,8 @@
 //
 // Cost of 4 rows x 16 columns x 4 k: 8 vpmaddubsw, 8 vpmaddwd, 8 vpaddd, and 3, 3, 2 for each
 // entry.
+#include <type_traits>
+
 #include "kernels/avx2/rows_i8.h"
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vectors.h"
@@ -70,9 +72,10 @@ struct Panel {
         weights(reinterpret_cast<const int8_t*>(scales + 2 * kColumns)) {}
 };
 
-/// sums [kCount][16]; a: the block's steps.
+/// sums [kCount][16]; a: the block's steps; entries: entry_limit of each row.
 template <int kCount>
-void multiply(const RowHead* rows, const int8_t* a, const Panel& panel, int groups, int32_t* out) {
+void multiply(const RowHead* rows, const int8_t* a, const Entry* entries, const Panel& panel, int k,
+              int32_t* out) {
   __m256i sum[kCount][2];
 #pragma GCC unroll 4
   for (int r = 0; r < kCount; ++r) {
@@ -80,6 +83,7 @@ void multiply(const RowHead* rows, const int8_t* a, const Panel& panel, int grou
     sum[r][1] = first_sum(rows[r], panel.column_sums + 8);
   }
   const int8_t* weights = panel.weights;
+  const auto groups = static_cast<int>(k_groups(k, 1));
   for (int g = 0; g < groups; ++g, weights += 4 * kColumns, a += 4 * kBlockRows) {
     const __m256i low = load(weights);
     const __m256i high = load(weights + 32);
@@ -91,37 +95,33 @@ void multiply(const RowHead* rows, const int8_t* a, const Panel& panel, int grou
     }
   }
 #pragma GCC unroll 4
-  for (int r = 0; r < kCount; ++r) {
+  for (int r = 0; r < kCount; ++r, entries += entry_limit(k)) {
+    for (const Entry* e = entries; e != entries + rows[r].entries; ++e) {
+      const int8_t* of_group = panel.weights + static_cast<ptrdiff_t>(e->group) * 4 * kColumns;
+      const __m256i x = four_steps(e->steps);
+      sum[r][0] = add_products(sum[r][0], load(of_group), x);
+      sum[r][1] = add_products(sum[r][1], load(of_group + 32), x);
+    }
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns), sum[r][0]);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns + 8), sum[r][1]);
   }
 }
 
-template <int kCount = kBlockRows>
-void multiply_rows(int count, const RowHead* rows, const int8_t* a, const Panel& panel, int groups,
-                   int32_t* out) {
-  if constexpr (kCount > 0) {
-    if (count == kCount) {
-      multiply<kCount>(rows, a, panel, groups, out);
+/// Calls f with a constant 1..kMost that equals `count`.
+template <int kMost, typename Function>
+void with_count(int count, Function f) {
+  if constexpr (kMost > 0) {
+    if (count == kMost) {
+      f(std::integral_constant<int, kMost>());
     } else {
-      multiply_rows<kCount - 1>(count, rows, a, panel, groups, out);
+      with_count<kMost - 1>(count, f);
     }
   }
 }
 
-void add_entries(const Entry* entries, int count, const Panel& panel, int32_t* out) {
-  for (const Entry* e = entries; e != entries + count; ++e) {
-    const int8_t* weights = panel.weights + static_cast<size_t>(e->group) * 4 * kColumns;
-    auto* sum = reinterpret_cast<__m256i*>(out + static_cast<size_t>(e->row) * kColumns);
-    const __m256i x = four_steps(e->steps);
-    _mm256_storeu_si256(sum, add_products(load(sum), load(weights), x));
-    _mm256_storeu_si256(sum + 1, add_products(load(sum + 1), load(weights + 32), x));
-  }
-}
-
 /// One row in 16 bits, which can't overflow.
-void multiply_wide(const RowHead& row, const int8_t* a, const Panel& panel, int groups,
-                   int32_t* out) {
+void multiply_wide(const RowHead& row, const int8_t* a, const Panel& panel, int k, int32_t* out) {
+  const auto groups = static_cast<int>(k_groups(k, 1));
   for (int v = 0; v < 4; ++v) {  // four columns each
     const auto* sums = reinterpret_cast<const __m128i*>(panel.column_sums + v * 4);
     __m128i sum = _mm_add_epi32(_mm_mullo_epi32(_mm_loadu_si128(sums), _mm_set1_epi32(row.center)),
@@ -141,10 +141,57 @@ void multiply_wide(const RowHead& row, const int8_t* a, const Panel& panel, int 
   }
 }
 
+/// values [kCount][16] = the sums as floats plus the float channels of kCount rows from `row`.
+template <int kCount>
+void add_floats(const LinearArgs& args, int row, int column, const RowHead* rows,
+                const int32_t* sums, const float* scales, float* values) {
+  constexpr int kVectors = kColumns / Simd::kWidth;
+  F value[kCount][kVectors];
+#pragma GCC unroll 4
+  for (int r = 0; r < kCount; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      value[r][v] =
+          i8_value<kColumns>(rows[r].scale, sums + r * kColumns, scales, v * Simd::kWidth);
+    }
+  }
+  const auto count = static_cast<ptrdiff_t>(args.float_channels);
+  const float* x = args.floats + row * count;
+  const float* w = args.float_weight + column;
+  for (ptrdiff_t j = 0; j < count; ++j, w += args.float_stride) {
+    const F low = Simd::load(w);
+    const F high = Simd::load(w + Simd::kWidth);
+#pragma GCC unroll 4
+    for (int r = 0; r < kCount; ++r) {
+      const F channel = Simd::set1(x[r * count + j]);
+      value[r][0] = Simd::fma(low, channel, value[r][0]);
+      value[r][1] = Simd::fma(high, channel, value[r][1]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kCount; ++r) {
+    Simd::store(values + r * kColumns, value[r][0]);
+    Simd::store(values + r * kColumns + Simd::kWidth, value[r][1]);
+  }
+}
+
+void finish_block(const LinearArgs& args, const Block& b, const RowHead* rows, const int32_t* sums,
+                  const float* scales) {
+  if (args.floats == nullptr) {
+    finish<true>(args, b, [&](int r, int c) {
+      return i8_value<kColumns>(rows[r].scale, sums + r * kColumns, scales, c);
+    });
+    return;
+  }
+  alignas(32) float values[kBlockRows * kColumns];
+  with_count<kBlockRows>(b.rows, [&](auto count) {
+    add_floats<decltype(count)::value>(args, b.row, b.column, rows, sums, scales, values);
+  });
+  finish<true>(args, b, [&](int r, int c) { return Simd::load(values + r * kColumns + c); });
+}
+
 void run(const LinearArgs& args) noexcept {
   alignas(64) int32_t sums[kBlockRows * kColumns];
-  const int groups = static_cast<int>(k_groups(args.k, 1));
-  const size_t steps_bytes = static_cast<size_t>(padded_groups(args.k)) * kBlockRows * 4;
   for (int column = args.column_begin; column < args.column_end; column += kColumns) {
     const Panel panel(args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k));
     const int columns = args.column_end - column < kColumns ? args.column_end - column : kColumns;
@@ -153,15 +200,15 @@ void run(const LinearArgs& args) noexcept {
       const std::byte* block = args.a + static_cast<size_t>(row / kBlockRows) * args.a_stride;
       const auto& head = *reinterpret_cast<const BlockHead*>(block);
       const auto* steps = reinterpret_cast<const int8_t*>(block + sizeof head);
-      multiply_rows(rows, head.rows, steps, panel, groups, sums);
-      add_entries(reinterpret_cast<const Entry*>(block + sizeof head + steps_bytes), head.entries,
-                  panel, sums);
+      const auto* entries = reinterpret_cast<const Entry*>(block + entries_offset(args.k));
+      with_count<kBlockRows>(rows, [&](auto count) {
+        multiply<decltype(count)::value>(head.rows, steps, entries, panel, args.k, sums);
+      });
       for (int r = 0; r < rows; ++r) {
         if (head.rows[r].wide != 0)
-          multiply_wide(head.rows[r], steps + r * 4, panel, groups, sums + r * kColumns);
+          multiply_wide(head.rows[r], steps + r * 4, panel, args.k, sums + r * kColumns);
       }
-      finish_i8<kColumns>(args, {row, rows, column, columns}, block, sizeof(RowHead), sums,
-                          panel.scales);
+      finish_block(args, {row, rows, column, columns}, head.rows, sums, panel.scales);
     }
   }
 }

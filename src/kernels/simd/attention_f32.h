@@ -35,36 +35,43 @@ inline KeyRange key_range(const AttentionArgs& a, int i) {
   return range;
 }
 
+/// s[j] = s[j] * scale + the bias of the distance from i to j, for the keys of row i.
+inline void add_relative_bias(const AttentionArgs& a, int i, KeyRange keys, float* s) {
+  for (int j = keys.first; j < keys.last; ++j) {
+    int distance = j - i;
+    if (distance > a.bias_span - 1) distance = a.bias_span - 1;
+    if (distance < 1 - a.bias_span) distance = 1 - a.bias_span;
+    s[j] = s[j] * a.scale + a.relative_bias[distance];
+  }
+}
+
+/// s[j] = e^(scale s[j] - the largest) for j in [0, count); gives their sum.
+inline float exponentials(float* s, int count, float scale) {
+  const F factor = Simd::set1(scale);
+  Partial high(Simd::set1(-3.0e38F));
+  each_vector_in_parts(count, [&](int j, int n, int part) {
+    const F v = Simd::keep_first(Simd::mul(load_some(s + j, n), factor), n, high.part[part]);
+    high.part[part] = Simd::max(high.part[part], v);
+  });
+  const F top = Simd::set1(-high.largest());
+  Partial total(Simd::zero());
+  each_vector_in_parts(count, [&](int j, int n, int part) {
+    const F e = exp(Simd::fma(load_some(s + j, n), factor, top));
+    total.part[part] = Simd::add(total.part[part], Simd::keep_first(e, n, Simd::zero()));
+    store_some(s + j, e, n);
+  });
+  return total.sum();
+}
+
 /// Scores of row i become exponentials in place (0 in the rest of [begin, end)); gives their sum.
 inline float softmax_row(const AttentionArgs& a, int i, int begin, int end, float* s) {
-  const auto [first, last] = key_range(a, i);
-  const F scale = Simd::set1(a.scale);
-  F high = Simd::set1(-3.0e38F);
-  if (a.relative_bias != nullptr) {
-    for (int j = first; j < last; ++j) {
-      int distance = j - i;
-      if (distance > a.bias_span - 1) distance = a.bias_span - 1;
-      if (distance < 1 - a.bias_span) distance = 1 - a.bias_span;
-      s[j] = s[j] * a.scale + a.relative_bias[distance];
-    }
-  } else {
-    each_vector(last - first, [&](int j, int n) {
-      store_some(s + first + j, Simd::mul(load_some(s + first + j, n), scale), n);
-    });
-  }
-  each_vector(last - first, [&](int j, int n) {
-    high = Simd::max(high, Simd::keep_first(load_some(s + first + j, n), n, high));
-  });
-  const F top = Simd::set1(Simd::largest(high));
-  Partial total(Simd::zero());
-  each_vector_in_parts(last - first, [&](int j, int n, int part) {
-    const F e = Simd::keep_first(exp(Simd::sub(load_some(s + first + j, n), top)), n, Simd::zero());
-    total.part[part] = Simd::add(total.part[part], e);
-    store_some(s + first + j, e, n);
-  });
-  for (int j = begin; j < first; ++j) s[j] = 0;
-  for (int j = last; j < end; ++j) s[j] = 0;
-  return total.sum();
+  const KeyRange keys = key_range(a, i);
+  if (a.relative_bias != nullptr) add_relative_bias(a, i, keys, s);
+  const float scale = a.relative_bias == nullptr ? a.scale : 1.0F;
+  const float sum = exponentials(s + keys.first, keys.last - keys.first, scale);
+  for (int j = begin; j < keys.first; ++j) s[j] = 0;
+  for (int j = keys.last; j < end; ++j) s[j] = 0;
+  return sum;
 }
 
 inline void attention_f32(const AttentionArgs& a) noexcept {
@@ -100,13 +107,7 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
     for (int c = first; c < last; c += kPanel) {
       gemm_rows<>(rows, q, a.q_stride,
                   keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size,
-                  block);
-      for (int r = 0; r < rows; ++r) {
-        for (int v = 0; v < kPanel; v += Simd::kWidth) {
-          Simd::store(scores + static_cast<size_t>(r) * static_cast<size_t>(columns) + c + v,
-                      Simd::load(block + r * kPanel + v));
-        }
-      }
+                  scores + c, static_cast<size_t>(columns));
     }
     for (int r = 0; r < rows; ++r) {
       inverse[r] =
@@ -117,7 +118,7 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
       gemm_rows<>(rows, scores + first, static_cast<size_t>(columns),
                   values + static_cast<size_t>(d0) * static_cast<size_t>(a.length) +
                       static_cast<size_t>(first) * kPanel,
-                  last - first, block);
+                  last - first, block, kPanel);
       const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
       for (int r = 0; r < rows; ++r) {
         float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;

@@ -17,26 +17,28 @@ struct Block {
 /// of the width).
 template <bool kShort, Act kAct, typename Value>
 inline void finish_as(const LinearArgs& args, const Block& b, Value value) {
+  const float* biases = args.bias;  // copies, which stores to the result can't change
+  const size_t out_stride = args.out_stride;
+  const size_t add_stride = args.add_stride;
   for (int c = 0; c < b.columns; c += Simd::kWidth) {
     const int n = b.columns - c;
     const int column = b.column + c;
-    const F bias = args.bias == nullptr ? Simd::zero()
-                   : n >= Simd::kWidth  ? Simd::load(args.bias + column)
-                                        : Simd::load_first(args.bias + column, n);
-    for (int r = 0; r < b.rows; ++r) {
-      const size_t row = static_cast<size_t>(b.row + r);
+    const F bias = biases == nullptr   ? Simd::zero()
+                   : n >= Simd::kWidth ? Simd::load(biases + column)
+                                       : Simd::load_first(biases + column, n);
+    float* out = args.out + static_cast<size_t>(b.row) * out_stride + column;
+    const float* add =
+        args.add == nullptr ? nullptr : args.add + static_cast<size_t>(b.row) * add_stride + column;
+    for (int r = 0; r < b.rows; ++r, out += out_stride) {
       F v = Simd::add(value(r, c), bias);
-      float* out = args.out + row * args.out_stride + column;
       if (n >= Simd::kWidth) {
-        if (args.add != nullptr)
-          v = Simd::add(v, Simd::load(args.add + row * args.add_stride + column));
+        if (add != nullptr) v = Simd::add(v, Simd::load(add));
         Simd::store(out, activate<kShort>(kAct, v));
       } else {
-        if (args.add != nullptr) {
-          v = Simd::add(v, Simd::load_first(args.add + row * args.add_stride + column, n));
-        }
+        if (add != nullptr) v = Simd::add(v, Simd::load_first(add, n));
         Simd::store_first(out, activate<kShort>(kAct, v), n);
       }
+      if (add != nullptr) add += add_stride;
     }
   }
 }

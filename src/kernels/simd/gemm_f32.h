@@ -11,9 +11,10 @@ namespace {
 
 constexpr int kPanel = Simd::kGemmVectors * Simd::kWidth;
 
-/// out [kRows][kPanel] = a [kRows, k] * panel [k][kPanel]
+/// out [kRows, kPanel] = a [kRows, k] * panel [k][kPanel]
 template <int kRows>
-inline void gemm_block(const float* a, size_t a_stride, const float* panel, int k, float* out) {
+inline void gemm_block(const float* a, size_t a_stride, const float* panel, int k, float* out,
+                       size_t out_stride) {
   Simd::F sum[kRows][Simd::kGemmVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -36,7 +37,7 @@ inline void gemm_block(const float* a, size_t a_stride, const float* panel, int 
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < Simd::kGemmVectors; ++v) {
-      Simd::store(out + r * kPanel + v * Simd::kWidth, sum[r][v]);
+      Simd::store(out + static_cast<size_t>(r) * out_stride + v * Simd::kWidth, sum[r][v]);
     }
   }
 }
@@ -44,12 +45,12 @@ inline void gemm_block(const float* a, size_t a_stride, const float* panel, int 
 /// gemm_block for 1..kGemmRows rows.
 template <int kRows = Simd::kGemmRows>
 inline void gemm_rows(int rows, const float* a, size_t a_stride, const float* panel, int k,
-                      float* out) {
+                      float* out, size_t out_stride) {
   if constexpr (kRows > 0) {
     if (rows == kRows) {
-      gemm_block<kRows>(a, a_stride, panel, k, out);
+      gemm_block<kRows>(a, a_stride, panel, k, out, out_stride);
     } else {
-      gemm_rows<kRows - 1>(rows, a, a_stride, panel, k, out);
+      gemm_rows<kRows - 1>(rows, a, a_stride, panel, k, out, out_stride);
     }
   }
 }
