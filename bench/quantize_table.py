@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
-import platform
 import pydoc_data.topics
 import random
 import re
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from machine import processor
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantType,
@@ -153,13 +153,6 @@ def spearman(vectors: Vectors, pairs: list[list[str]]) -> float:
     left, right = (vectors([pair[i] for pair in pairs]) for i in (0, 1))
     ranks = [rankdata(x) for x in ((left * right).sum(axis=1), [float(p[2]) for p in pairs])]
     return float(100 * np.corrcoef(ranks)[0, 1])
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
 
 
 def main() -> None:

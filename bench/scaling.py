@@ -11,24 +11,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from machine import processor
 
 import embedforge
 
 ROUNDS = 5
 LENGTHS = (16, 32, 64, 128, 256, 384, 512)
 TOKENS_A_ROUND = 4096
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
 
 
 def text_of(embedder: embedforge.Embedder, tokens: int) -> str:
@@ -40,16 +34,16 @@ def text_of(embedder: embedforge.Embedder, tokens: int) -> str:
     return text
 
 
-def medians(jobs: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds of each job, in turn, after a round that isn't counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+def medians(jobs: dict[int, Callable[[], object]]) -> list[float]:
+    """Seconds of each job (by its number of threads or tokens), in turn, after a round that isn't counted."""
+    seconds: dict[int, list[float]] = {name: [] for name in jobs}
     for counted in [False] + [True] * ROUNDS:
         for name, job in jobs.items():
             started = time.perf_counter()
             job()
             if counted:
                 seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(times) for name, times in seconds.items()}
+    return [statistics.median(times) for times in seconds.values()]
 
 
 def thread_table(model: str, files: list[str]) -> dict[str, list[float]]:
@@ -58,11 +52,11 @@ def thread_table(model: str, files: list[str]) -> dict[str, list[float]]:
     speeds: dict[str, list[float]] = {}
     for file in files:
         embedders = {
-            str(n): embedforge.Embedder(model, file=file, threads=n) for n in range(1, most + 1)
+            n: embedforge.Embedder(model, file=file, threads=n) for n in range(1, most + 1)
         }
-        texts = [text_of(embedders["1"], 128)] * (16 * most)
+        texts = [text_of(embedders[1], 128)] * (16 * most)
         jobs = {n: lambda t=texts, e=e: e.encode(t) for n, e in embedders.items()}
-        speeds[file] = [len(texts) / s for s in medians(jobs).values()]
+        speeds[file] = [len(texts) / s for s in medians(jobs)]
     return speeds
 
 
@@ -74,9 +68,11 @@ def length_table(model: str, files: list[str]) -> dict[str, list[float]]:
         jobs = {}
         for length in LENGTHS:
             texts = [text_of(embedder, length)] * (TOKENS_A_ROUND // length)
-            jobs[str(length)] = lambda t=texts, e=embedder: e.encode(t)
-        seconds = medians(jobs)
-        costs[file] = [1e6 * seconds[str(n)] / (TOKENS_A_ROUND // n * n) for n in LENGTHS]
+            jobs[length] = lambda t=texts, e=embedder: e.encode(t)
+        costs[file] = [
+            1e6 * seconds / (TOKENS_A_ROUND // length * length)
+            for length, seconds in zip(LENGTHS, medians(jobs), strict=True)
+        ]
     return costs
 
 

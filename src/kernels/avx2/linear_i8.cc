@@ -3,7 +3,7 @@
 //
 //   sum_k q w = sum_k d u - 128 sum_k d + c sum_k w
 //
-// Cost of 4 rows x 16 columns x 4 k: 8 vpmaddubsw, 8 vpmaddwd, 8 vpaddd, and 3, 3, 2 for each
+// Cost of 4 rows x 16 columns x 4 k: 8 vpmaddubsw, 8 vpmaddwd, 8 vpaddd, and 2 of each for an
 // entry.
 #include <type_traits>
 
@@ -177,10 +177,9 @@ void add_floats(const LinearArgs& args, int row, int column, const RowHead* rows
 
 void finish_block(const LinearArgs& args, const Block& b, const RowHead* rows, const int32_t* sums,
                   const float* scales) {
-  if (args.floats == nullptr) {
-    finish<true>(args, b, [&](int r, int c) {
-      return i8_value<kColumns>(rows[r].scale, sums + r * kColumns, scales, c);
-    });
+  if (args.floats == nullptr) {  // a RowHead begins with its RowScale
+    finish_i8<kColumns>(args, b, reinterpret_cast<const std::byte*>(rows), sizeof(RowHead), sums,
+                        scales);
     return;
   }
   alignas(32) float values[kBlockRows * kColumns];
