@@ -77,7 +77,7 @@ void run_prepare(benchmark::State& state, const KernelTable& table, const Linear
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-void run_attention(benchmark::State& state, const KernelTable& table, bool bf16) {
+void run_attention(benchmark::State& state, const KernelTable& table, bool rounded) {
   if (table.enter != nullptr) table.enter();
   const auto length = static_cast<int>(state.range(0));
   const size_t stride = 1152;
@@ -98,7 +98,7 @@ void run_attention(benchmark::State& state, const KernelTable& table, bool bf16)
                                .workspace = space.data(),
                                .out = out.data() + head * 32,
                                .out_stride = 384};
-      (bf16 ? table.attention_bf16 : table.attention)(args);
+      (rounded ? table.attention_short : table.attention)(args);
     }
     benchmark::ClobberMemory();
   }
@@ -142,13 +142,11 @@ const bool registered = [] {
         ->Arg(12)
         ->Arg(128)
         ->Arg(256);
-    if (t.attention_bf16 != nullptr) {
-      benchmark::RegisterBenchmark((name + "/attention_bf16").c_str(),
-                                   [&t](benchmark::State& s) { run_attention(s, t, true); })
-          ->Arg(12)
-          ->Arg(128)
-          ->Arg(256);
-    }
+    benchmark::RegisterBenchmark((name + "/attention_short").c_str(),
+                                 [&t](benchmark::State& s) { run_attention(s, t, true); })
+        ->Arg(12)
+        ->Arg(128)
+        ->Arg(256);
   }
   return true;
 }();

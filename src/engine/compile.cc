@@ -182,7 +182,7 @@ class Compiler {
     if (width(step.k) != width(step.v)) {
       throw_not_supported("the native engine needs k and v of attention in values of one width");
     }
-    ops_.emplace_back(AttentionOp{step, rounded_ && table_.attention_bf16 != nullptr});
+    ops_.emplace_back(AttentionOp{step, rounded_});
   }
   void take(const HeadsStep& step) {
     ++next_;

@@ -63,7 +63,7 @@ struct FeedForwardOp {
 
 struct AttentionOp {
   AttentionStep step;
-  bool bf16 = false;
+  bool rounded = false;  // layers are, so attention may be too
 };
 
 struct HeadsOp {

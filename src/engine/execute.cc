@@ -328,7 +328,7 @@ class Executor {
           attention_args(s, unit % heads, sequence.length, rows_of(s.q, sequence),
                          rows_of(s.k, sequence), rows_of(s.v, sequence), rows_of(s.out, sequence));
       args.workspace = own_.attention.data();
-      (op.bf16 ? table_.attention_bf16 : table_.attention)(args);
+      (op.rounded ? table_.attention_short : table_.attention)(args);
     }
   }
 

@@ -8,7 +8,7 @@ namespace {
 class AttentionTest : public TableTest {
  protected:
   /// Largest difference to the reference table over the head's output.
-  double compare(AttentionArgs a, bool bf16, unsigned seed) {
+  double compare(AttentionArgs a, bool rounded, unsigned seed) {
     const auto stride = static_cast<size_t>(3 * a.head_size + 5);
     const auto length = static_cast<size_t>(a.length);
     const auto x = random_floats(length * stride, seed);
@@ -28,7 +28,7 @@ class AttentionTest : public TableTest {
     Buffer fast(table_->attention_workspace(a.length, a.head_size));
     a.workspace = fast.data();
     a.out = got.data();
-    (bf16 ? table_->attention_bf16 : table_->attention)(a);
+    (rounded ? table_->attention_short : table_->attention)(a);
     double worst = 0;
     for (size_t i = 0; i < got.size(); ++i) {
       if (!std::isfinite(got[i])) return 1e9;
@@ -47,11 +47,14 @@ TEST_P(AttentionTest, LengthsAndHeadSizes) {
   }
 }
 
-TEST_P(AttentionTest, Bfloat16) {
-  if (table_->attention_bf16 == nullptr) GTEST_SKIP() << GetParam() << " has no bfloat16 products";
-  for (const int head_size : {16, 32, 64, 128}) {
-    for (const int length : {1, 17, 33, 100, 257}) {
-      EXPECT_LT(compare({.length = length, .head_size = head_size}, true, 2), 3e-2)
+/// Of attention_short: tiles of bfloat16, or 16-bit integers.
+double short_tolerance(const std::string& table) { return table == "amx" ? 3e-2 : 1e-3; }
+
+TEST_P(AttentionTest, Short) {
+  for (const int head_size : {8, 16, 32, 40, 64, 128}) {
+    for (const int length : {1, 2, 15, 17, 33, 100, 257, 1100}) {
+      EXPECT_LT(compare({.length = length, .head_size = head_size}, true, 2),
+                short_tolerance(GetParam()))
           << length << " " << head_size;
     }
   }
@@ -72,6 +75,15 @@ TEST_P(AttentionTest, CausalWindowBiasAndPartOfTheRows) {
             false, 5),
         3e-5);
     EXPECT_LT(compare({.length = length, .head_size = 32, .begin = 2, .end = 5}, false, 6), 3e-5);
+    const AttentionArgs all{.length = length,
+                            .head_size = 32,
+                            .begin = 2,
+                            .end = 5,
+                            .causal = true,
+                            .window = 30,
+                            .relative_bias = bias.data() + 19,
+                            .bias_span = 20};
+    EXPECT_LT(compare(all, true, 8), short_tolerance(GetParam())) << length;
   }
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 struct Simd {
   using F = __m256;
+  using I = __m256i;
   static constexpr int kWidth = 8;
   static constexpr int kGemmRows = 6;  // 6 x 2 accumulators of the 16 registers
   static constexpr int kGemmVectors = 2;
@@ -62,6 +63,30 @@ struct Simd {
     const __m256i i = _mm256_cvtps_epi32(v);
     const __m128i w = _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(w, w));
+  }
+  static I load_int(const int32_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static void store_ints(int32_t* p, I v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+  static I set1_int(int32_t v) { return _mm256_set1_epi32(v); }
+  /// Rounded to nearest even.
+  static I to_int(F v) { return _mm256_cvtps_epi32(v); }
+  static F to_float(I v) { return _mm256_cvtepi32_ps(v); }
+  /// sum + a.low * b.low + a.high * b.high of the 16-bit halves of each lane.
+  static I add_pairs(I sum, I a, I b) {
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+    asm volatile("" : "+x"(sum));  // keeps g++ 12 from taking a tile's broadcasts up all at once
+    return sum;
+  }
+  /// Lanes within +-32767 (rounded to nearest even) to 16 bits.
+  static void store_shorts(int16_t* p, F v) {
+    const __m256i i = to_int(v);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                     _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
+  }
+  /// The same, `low` and `high` as the halves of a lane.
+  static I join_shorts(F low, F high) {
+    return _mm256_blend_epi16(to_int(low), _mm256_slli_epi32(to_int(high), 16), 0xAA);
   }
   static F load_ints(const int32_t* p) {
     return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

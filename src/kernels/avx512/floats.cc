@@ -1,7 +1,7 @@
 // The float operations with AVX-512: the bodies of kernels/simd/ on 16 lanes.
 #include "kernels/avx512/simd.h"
 #include "kernels/avx512/vectors.h"
-#include "kernels/simd/attention_f32.h"
+#include "kernels/simd/attention_i16.h"
 #include "kernels/simd/linear_f32.h"
 #include "kernels/simd/rotate.h"
 
@@ -13,8 +13,10 @@ void avx512_norm(const NormArgs& args) noexcept { norm_rows(args); }
 
 void avx512_attention(const AttentionArgs& args) noexcept { attention_f32(args); }
 
+void avx512_attention_short(const AttentionArgs& args) noexcept { attention_i16(args); }
+
 size_t avx512_attention_workspace(int length, int head_size) noexcept {
-  return attention_f32_workspace(length, head_size);
+  return attention_i16_workspace(length, head_size);
 }
 
 void avx512_add(const float* a, const float* b, float* out, size_t count) noexcept {

@@ -11,6 +11,7 @@ namespace {
 
 struct Simd {
   using F = __m512;
+  using I = __m512i;
   static constexpr int kWidth = 16;
   static constexpr int kGemmRows = 12;  // 12 x 2 accumulators of the 32 registers
   static constexpr int kGemmVectors = 2;
@@ -50,6 +51,26 @@ struct Simd {
   /// Lanes 0..255 (rounded to nearest even) to bytes.
   static void store_bytes(uint8_t* p, F v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(v)));
+  }
+  static I load_int(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static void store_ints(int32_t* p, I v) { _mm512_storeu_si512(p, v); }
+  static I set1_int(int32_t v) { return _mm512_set1_epi32(v); }
+  /// Rounded to nearest even.
+  static I to_int(F v) { return _mm512_cvtps_epi32(v); }
+  static F to_float(I v) { return _mm512_cvtepi32_ps(v); }
+  /// sum + a.low * b.low + a.high * b.high of the 16-bit halves of each lane.
+  static I add_pairs(I sum, I a, I b) {
+    sum = _mm512_dpwssd_epi32(sum, a, b);
+    asm("" : "+v"(sum));  // g++ 12 would copy every accumulator of a tile in each step
+    return sum;
+  }
+  /// Lanes within +-32767 (rounded to nearest even) to 16 bits.
+  static void store_shorts(int16_t* p, F v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(to_int(v)));
+  }
+  /// The same, `low` and `high` as the halves of a lane.
+  static I join_shorts(F low, F high) {
+    return _mm512_mask_blend_epi16(0xAAAAAAAA, to_int(low), _mm512_slli_epi32(to_int(high), 16));
   }
   static F load_ints(const int32_t* p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
 };

@@ -10,6 +10,7 @@ KernelTable make_avx512_table() {
           .norm = avx512_norm,
           .attention_workspace = avx512_attention_workspace,
           .attention = avx512_attention,
+          .attention_short = avx512_attention_short,
           .add = avx512_add,
           .gate = avx512_gate,
           .rotate = avx512_rotate};

@@ -11,7 +11,7 @@ KernelTable make_reference_table() {
           .norm = reference::norm,
           .attention_workspace = reference::attention_workspace,
           .attention = reference::attention,
-          .attention_bf16 = reference::attention,
+          .attention_short = reference::attention,
           .add = reference::add,
           .gate = reference::gate,
           .rotate = reference::rotate};

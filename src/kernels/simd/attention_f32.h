@@ -4,12 +4,10 @@
 #pragma once
 
 #include "kernels/simd/gemm_f32.h"
-#include "kernels/simd/rows.h"
+#include "kernels/simd/softmax.h"
 
 namespace embedforge::kernels {
 namespace {
-
-inline int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
 inline size_t attention_f32_workspace(int length, int head_size) noexcept {
   const auto columns = static_cast<size_t>(round_up(length, kPanel));
@@ -18,60 +16,6 @@ inline size_t attention_f32_workspace(int length, int head_size) noexcept {
       static_cast<size_t>(length) * static_cast<size_t>(round_up(head_size, kPanel));
   const size_t scores = Simd::kGemmRows * columns;
   return (keys + values + scores) * sizeof(float) + 256;
-}
-
-/// The keys that row i attends to: [first, last).
-struct KeyRange {
-  int first, last;
-};
-
-inline KeyRange key_range(const AttentionArgs& a, int i) {
-  KeyRange range{0, a.length};
-  if (a.causal) range.last = i + 1;
-  if (a.window >= 0) {
-    if (i - a.window > range.first) range.first = i - a.window;
-    if (i + a.window + 1 < range.last) range.last = i + a.window + 1;
-  }
-  return range;
-}
-
-/// s[j] = s[j] * scale + the bias of the distance from i to j, for the keys of row i.
-inline void add_relative_bias(const AttentionArgs& a, int i, KeyRange keys, float* s) {
-  for (int j = keys.first; j < keys.last; ++j) {
-    int distance = j - i;
-    if (distance > a.bias_span - 1) distance = a.bias_span - 1;
-    if (distance < 1 - a.bias_span) distance = 1 - a.bias_span;
-    s[j] = s[j] * a.scale + a.relative_bias[distance];
-  }
-}
-
-/// s[j] = e^(scale s[j] - the largest) for j in [0, count); gives their sum.
-inline float exponentials(float* s, int count, float scale) {
-  const F factor = Simd::set1(scale);
-  Partial high(Simd::set1(-3.0e38F));
-  each_vector_in_parts(count, [&](int j, int n, int part) {
-    const F v = Simd::keep_first(Simd::mul(load_some(s + j, n), factor), n, high.part[part]);
-    high.part[part] = Simd::max(high.part[part], v);
-  });
-  const F top = Simd::set1(-high.largest());
-  Partial total(Simd::zero());
-  each_vector_in_parts(count, [&](int j, int n, int part) {
-    const F e = exp(Simd::fma(load_some(s + j, n), factor, top));
-    total.part[part] = Simd::add(total.part[part], Simd::keep_first(e, n, Simd::zero()));
-    store_some(s + j, e, n);
-  });
-  return total.sum();
-}
-
-/// Scores of row i become exponentials in place (0 in the rest of [begin, end)); gives their sum.
-inline float softmax_row(const AttentionArgs& a, int i, int begin, int end, float* s) {
-  const KeyRange keys = key_range(a, i);
-  if (a.relative_bias != nullptr) add_relative_bias(a, i, keys, s);
-  const float scale = a.relative_bias == nullptr ? a.scale : 1.0F;
-  const float sum = exponentials(s + keys.first, keys.last - keys.first, scale);
-  for (int j = begin; j < keys.first; ++j) s[j] = 0;
-  for (int j = keys.last; j < end; ++j) s[j] = 0;
-  return sum;
 }
 
 inline void attention_f32(const AttentionArgs& a) noexcept {
@@ -111,7 +55,7 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
     }
     for (int r = 0; r < rows; ++r) {
       inverse[r] =
-          1.0F / softmax_row(a, row + r, first, last,
+          1.0F / softmax_row(a, row + r, first, last, a.scale,
                              scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {

@@ -1,0 +1,215 @@
+// Attention of one head of one sequence in 16-bit integers, for models whose layers are rounded to
+// 8 bits or bfloat16 anyway: twice the products of floats an instruction. q has a scale for each
+// row, k and v one for the head; the sums are exact, so that every instruction set gives the same
+// bits. Error of a product: 2^-13 of the largest values. Workspace: linear in the length.
+//
+// Scores: |q|, |k| <= sqrt(2^31 / head_size). Weights p (the softmax in steps): p <= 2^15 - 1 and
+// their sum <= 2^16 - 1, so that with |v| <= 2^15 - 1 no sum passes 2^31.
+#pragma once
+
+#include "kernels/simd/attention_f32.h"
+
+namespace embedforge::kernels {
+namespace {
+
+using I = Simd::I;
+
+constexpr int kMost16 = 32767;
+constexpr int kMostHead = 256;
+constexpr int kLongest16 = 1024;  // tokens; beyond, a step of p is too large a part of a small one
+
+/// Rows of 16-bit values are read in pairs and written in whole vectors.
+inline int padded_pairs(int width) { return round_up(width, Simd::kWidth) / 2; }
+
+struct Workspace16 {
+  int columns, value_columns, q_pairs, p_pairs;
+  size_t keys, values, scores, p;  // bytes of each part; q is the last
+
+  Workspace16(int length, int head_size)
+      : columns(round_up(length, kPanel)),
+        value_columns(round_up(head_size, kPanel)),
+        q_pairs(padded_pairs(head_size)),
+        p_pairs(columns / 2),
+        keys(bytes(columns, q_pairs)),
+        values(bytes((length + 1) / 2, value_columns)),
+        scores(bytes(Simd::kGemmRows, columns)),
+        p(bytes(Simd::kGemmRows, p_pairs)) {}
+
+  static size_t bytes(int a, int b) { return static_cast<size_t>(a) * static_cast<size_t>(b) * 4; }
+  size_t total() const { return keys + values + scores + p + bytes(Simd::kGemmRows, q_pairs); }
+};
+
+inline size_t attention_i16_workspace(int length, int head_size) noexcept {
+  const size_t floats = attention_f32_workspace(length, head_size);
+  const size_t integers = Workspace16(length, head_size).total();
+  return floats > integers ? floats : integers;
+}
+
+/// The largest |x|.
+inline float largest_magnitude(const float* x, size_t stride, int rows, int width) {
+  F high = Simd::zero();
+  for (int r = 0; r < rows; ++r, x += stride) {
+    each_vector(width, [&](int i, int n) {
+      const F v = load_some(x + i, n);
+      high = Simd::max(high, Simd::max(v, Simd::sub(Simd::zero(), v)));
+    });
+  }
+  return Simd::largest(high);
+}
+
+/// The most steps of q and k.
+inline float most_steps(int head_size) {
+  const float most = __builtin_sqrtf(2147483648.0F / static_cast<float>(head_size)) - 1;
+  return most < kMost16 ? __builtin_floorf(most) : kMost16;
+}
+
+/// Steps a unit, so that `largest` becomes `most` steps.
+inline float steps(float most, float largest) { return largest > 0 ? most / largest : 0; }
+
+/// out[0, width) = round(x * factor); zeros up to the next whole vector.
+inline void round_row(const float* x, int width, float factor, int16_t* out) {
+  const F by = Simd::set1(factor);
+  each_vector(width, [&](int i, int n) {
+    Simd::store_shorts(out + i, Simd::mul(load_some(x + i, n), by));
+  });
+}
+
+/// Panels [columns / kPanel][q_pairs][kPanel] of pairs of channels; no keys past the length.
+inline void pack_keys(const AttentionArgs& a, const Workspace16& w, float factor, int32_t* keys) {
+  alignas(64) int32_t pairs[kMostHead / 2];
+  for (int j = 0; j < w.columns; ++j) {
+    int32_t* panel = keys + j / kPanel * kPanel * w.q_pairs + j % kPanel;
+    if (j < a.length) {
+      round_row(a.k + static_cast<size_t>(j) * a.kv_stride, a.head_size, factor,
+                reinterpret_cast<int16_t*>(pairs));
+    }
+    for (int p = 0; p < w.q_pairs; ++p) panel[p * kPanel] = j < a.length ? pairs[p] : 0;
+  }
+}
+
+/// Panels [value_columns / kPanel][(length + 1) / 2][kPanel] of pairs of tokens.
+inline void pack_values(const AttentionArgs& a, const Workspace16& w, float factor,
+                        int32_t* values) {
+  const F by = Simd::set1(factor);
+  for (int d0 = 0; d0 < w.value_columns; d0 += kPanel) {
+    for (int j = 0; j < a.length; j += 2, values += kPanel) {
+      const float* low = a.v + static_cast<size_t>(j) * a.kv_stride + d0;
+      const float* high = j + 1 < a.length ? low + a.kv_stride : nullptr;
+      for (int d = 0; d < kPanel; d += Simd::kWidth) {
+        const int left = a.head_size - d0 - d;
+        const int n = left < 0 ? 0 : left < Simd::kWidth ? left : Simd::kWidth;
+        const F first = Simd::mul(load_some(low + d, n), by);
+        const F second = high == nullptr ? Simd::zero() : Simd::mul(load_some(high + d, n), by);
+        Simd::store_ints(values + d, Simd::join_shorts(first, second));
+      }
+    }
+  }
+}
+
+/// out [kRows, kPanel] = a [kRows, pairs] * panel [pairs][kPanel] as floats.
+template <int kRows>
+[[gnu::noinline]] inline void multiply16(const int32_t* a, int a_stride, const int32_t* panel,
+                                         int pairs, float* out, int out_stride) {
+  I sum[kRows][Simd::kGemmVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Simd::kGemmVectors; ++v) sum[r][v] = Simd::set1_int(0);
+  }
+  for (int i = 0; i < pairs; ++i, panel += kPanel) {
+    I b[Simd::kGemmVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Simd::kGemmVectors; ++v) b[v] = Simd::load_int(panel + v * Simd::kWidth);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const I x = Simd::set1_int(a[r * a_stride + i]);
+#pragma GCC unroll 4
+      for (int v = 0; v < Simd::kGemmVectors; ++v) {
+        sum[r][v] = Simd::add_pairs(sum[r][v], x, b[v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Simd::kGemmVectors; ++v) {
+      Simd::store(out + r * out_stride + v * Simd::kWidth, Simd::to_float(sum[r][v]));
+    }
+  }
+}
+
+/// multiply16 for 1..kGemmRows rows.
+template <int kRows = Simd::kGemmRows>
+inline void multiply16_rows(int rows, const int32_t* a, int a_stride, const int32_t* panel,
+                            int pairs, float* out, int out_stride) {
+  if constexpr (kRows > 0) {
+    if (rows == kRows) {
+      multiply16<kRows>(a, a_stride, panel, pairs, out, out_stride);
+    } else {
+      multiply16_rows<kRows - 1>(rows, a, a_stride, panel, pairs, out, out_stride);
+    }
+  }
+}
+
+/// p = e in steps; gives the steps of all. `sum`: of e, whose largest is 1.
+inline float round_weights(const float* e, int count, float sum, int16_t* p) {
+  float factor = static_cast<float>(2 * kMost16 - count) / sum;  // each may be rounded up
+  factor = factor < kMost16 ? factor : kMost16;
+  round_row(e, count, factor, p);
+  return factor * sum;
+}
+
+inline void attention_i16(const AttentionArgs& a) noexcept {
+  if (a.length > kLongest16 || a.head_size > kMostHead) return attention_f32(a);
+  const Workspace16 w(a.length, a.head_size);
+  auto* keys = reinterpret_cast<int32_t*>(a.workspace);
+  auto* values = reinterpret_cast<int32_t*>(a.workspace + w.keys);
+  auto* scores = reinterpret_cast<float*>(a.workspace + w.keys + w.values);
+  auto* p = reinterpret_cast<int32_t*>(a.workspace + w.keys + w.values + w.scores);
+  int32_t* q = p + w.p / sizeof(int32_t);
+  const float most = most_steps(a.head_size);
+  const float q_steps = steps(most, largest_magnitude(a.q, a.q_stride, a.length, a.head_size));
+  const float k_steps = steps(most, largest_magnitude(a.k, a.kv_stride, a.length, a.head_size));
+  const float v_steps = steps(kMost16, largest_magnitude(a.v, a.kv_stride, a.length, a.head_size));
+  const float scale = q_steps > 0 && k_steps > 0 ? a.scale / q_steps / k_steps : 0;
+  const float value = v_steps > 0 ? 1 / v_steps : 0;
+  pack_keys(a, w, k_steps, keys);
+  pack_values(a, w, v_steps, values);
+  alignas(64) float block[Simd::kGemmRows * kPanel];
+  float factor[Simd::kGemmRows];  // of a row's sums of values
+  for (int row = a.begin; row < a.end; row += Simd::kGemmRows) {
+    const int rows = a.end - row < Simd::kGemmRows ? a.end - row : Simd::kGemmRows;
+    for (int r = 0; r < rows; ++r) {
+      round_row(a.q + static_cast<size_t>(row + r) * a.q_stride, a.head_size, q_steps,
+                reinterpret_cast<int16_t*>(q + r * w.q_pairs));
+    }
+    // Keys outside of [first, last) are for none of these rows.
+    const int first = key_range(a, row).first / kPanel * kPanel;
+    const int last = key_range(a, row + rows - 1).last;
+    for (int c = first; c < last; c += kPanel) {
+      multiply16_rows<>(rows, q, w.q_pairs, keys + c * w.q_pairs, w.q_pairs, scores + c, w.columns);
+    }
+    for (int r = 0; r < rows; ++r) {
+      float* s = scores + r * w.columns;
+      const float sum = softmax_row(a, row + r, first, last, scale, s);
+      auto* row_p = reinterpret_cast<int16_t*>(p + r * w.p_pairs);
+      factor[r] = value / round_weights(s + first, last - first, sum, row_p + first);
+    }
+    for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
+      multiply16_rows<>(rows, p + first / 2, w.p_pairs,
+                        values + d0 * ((a.length + 1) / 2) + first / 2 * kPanel,
+                        (last - first + 1) / 2, block, kPanel);
+      const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
+      for (int r = 0; r < rows; ++r) {
+        float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;
+        const F by = Simd::set1(factor[r]);
+        each_vector(n, [&](int d, int m) {
+          store_some(out + d, Simd::mul(Simd::load(block + r * kPanel + d), by), m);
+        });
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace embedforge::kernels
