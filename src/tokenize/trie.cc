@@ -45,20 +45,28 @@ uint64_t first_bytes(std::string_view text) {
 class Trie::Builder {
  public:
   Builder(const std::vector<Entry>& entries, std::vector<Cell>& cells) : cells_(cells) {
-    keys_.reserve(entries.size());
-    for (const Entry& entry : entries)
-      keys_.push_back({first_bytes(entry.first), entry.first, entry.second});
+    struct Key {
+      uint64_t order;
+      size_t entry;
+    };
+    std::vector<Key> keys;
+    keys.reserve(entries.size());
+    for (const Entry& entry : entries) keys.push_back({first_bytes(entry.first), keys.size()});
+    std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
+      if (a.order != b.order) return a.order < b.order;
+      const int texts = entries[a.entry].first.compare(entries[b.entry].first);
+      return texts != 0 ? texts < 0 : a.entry < b.entry;
+    });
+    entries_.reserve(entries.size());
+    for (const Key& key : keys) entries_.push_back(entries[key.entry]);
   }
 
   void build() {
-    std::stable_sort(keys_.begin(), keys_.end(), [](const Key& a, const Key& b) {
-      return a.order != b.order ? a.order < b.order : a.text < b.text;
-    });
     cells_.clear();
     add_page();
     remove(pages_[0].free, kRoot);
     // A stack and not recursion: keys may be long.
-    std::vector<Range> todo{{0, keys_.size(), 0, kRoot}};
+    std::vector<Range> todo{{0, entries_.size(), 0, kRoot}};
     while (!todo.empty()) {
       const Range range = todo.back();
       todo.pop_back();
@@ -75,11 +83,6 @@ class Trie::Builder {
   static constexpr size_t kMaxCells = size_t{1} << 23;
   static constexpr int kMaxTries = 64;
 
-  struct Key {
-    uint64_t order;
-    std::string_view text;
-    int32_t value;
-  };
   struct Range {
     size_t begin;
     size_t end;
@@ -110,8 +113,8 @@ class Trie::Builder {
   }
 
   void place(Range range, std::vector<Range>& todo) {
-    while (range.begin < range.end && keys_[range.begin].text.size() == range.depth) {
-      cells_[range.node].value = keys_[range.begin].value;
+    while (range.begin < range.end && entries_[range.begin].first.size() == range.depth) {
+      cells_[range.node].value = entries_[range.begin].second;
       ++range.begin;
     }
     if (range.begin == range.end) {
@@ -120,9 +123,9 @@ class Trie::Builder {
     }
     children_.clear();
     for (size_t i = range.begin; i < range.end;) {
-      const auto byte = static_cast<uint8_t>(keys_[i].text[range.depth]);
+      const auto byte = static_cast<uint8_t>(entries_[i].first[range.depth]);
       size_t j = i + 1;
-      while (j < range.end && static_cast<uint8_t>(keys_[j].text[range.depth]) == byte) ++j;
+      while (j < range.end && static_cast<uint8_t>(entries_[j].first[range.depth]) == byte) ++j;
       children_.push_back({byte, i, j});
       i = j;
     }
@@ -166,7 +169,7 @@ class Trie::Builder {
     }
   }
 
-  std::vector<Key> keys_;
+  std::vector<Entry> entries_;  // sorted; of equal texts the last one counts
   std::vector<Cell>& cells_;
   std::vector<Page> pages_;
   std::vector<uint32_t> open_;  // numbers of pages
