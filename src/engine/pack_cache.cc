@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -72,6 +73,29 @@ std::string pack_key(const fs::path& model, const std::string& table,
   return key;
 }
 
+void make_room(const fs::path& folder, uint64_t bytes, uint64_t most) noexcept try {
+  struct Pack {
+    fs::file_time_type used;  // PackCache::open() sets the time
+    uint64_t bytes;
+    fs::path path;
+  };
+  std::vector<Pack> packs;
+  uint64_t total = bytes;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".pack") continue;
+    packs.push_back({entry.last_write_time(), entry.file_size(), entry.path()});
+    total += packs.back().bytes;
+  }
+  std::sort(packs.begin(), packs.end(),
+            [](const Pack& a, const Pack& b) { return a.used < b.used; });
+  for (const Pack& pack : packs) {
+    if (total <= most) return;
+    if (fs::remove(pack.path)) total -= pack.bytes;
+  }
+} catch (const std::exception&) {
+  return;  // another process may be at it, too
+}
+
 PackCache::PackCache(const fs::path& folder, const std::string& key) : key_(key) {
   // The name leaves out what changes with the file's content, so that a new version replaces the
   // old one's pack.
@@ -101,6 +125,7 @@ void PackCache::open() {
   }
   mapped_ = std::move(file);
   at_ = body;
+  fs::last_write_time(path_, fs::file_time_type::clock::now(), error);
 }
 
 const std::byte* PackCache::take(size_t bytes) {
@@ -145,6 +170,11 @@ void PackCache::commit() noexcept {
     header.key_bytes = key_.size();
     header.body_bytes -= lines(key_.size());
     header.checksum = XXH3_64bits_digest(&state);
+    const uint64_t bytes = kLine + lines(key_.size()) + header.body_bytes;
+    if (bytes > kPackCacheBytes) return;
+    std::error_code error;
+    fs::remove(path_, error);  // of an older version: its bytes are free
+    make_room(path_.parent_path(), bytes, kPackCacheBytes);
     AtomicFile file(path_);
     each_line(reinterpret_cast<const std::byte*>(&header), sizeof header,
               [&](auto part) { file.write(part); });

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -24,6 +25,13 @@ std::optional<std::filesystem::path> pack_cache_folder();
 std::string pack_key(const std::filesystem::path& model, const std::string& table,
                      const std::string& precision);
 
+/// What the folder's packs may take together.
+inline constexpr uint64_t kPackCacheBytes = uint64_t{4} << 30;
+
+/// Removes the packs that were used longest ago until `bytes` more fit into `most`. A pack that is
+/// mapped stays so. Problems are ignored.
+void make_room(const std::filesystem::path& folder, uint64_t bytes, uint64_t most) noexcept;
+
 /// One file of regions, each on a 64-byte line, in the order in which compile() asks for them.
 class PackCache {
  public:
@@ -39,7 +47,8 @@ class PackCache {
 
   /// Keeps `data` for commit(); `owner` must keep it alive.
   void record(const std::byte* data, size_t bytes, std::shared_ptr<const void> owner);
-  /// Writes the file, beside and renamed. Problems are ignored: the cache is a convenience.
+  /// Writes the file, beside and renamed, unless it alone is more than kPackCacheBytes; others go
+  /// for it. Problems are ignored: the cache is a convenience.
   void commit() noexcept;
   /// Forgets the file and what was recorded.
   void start_over();

@@ -86,8 +86,9 @@ void check(const Weight& w) {
   }
 }
 
-void pack(const Weight& weight, int64_t k_begin, int64_t k_count, Tier tier,
+void pack(const Weight& stored, int64_t k_begin, int64_t k_count, Tier tier,
           const kernels::LinearKernel& kernel, std::byte* out) {
+  const Weight weight = with_values(stored);
   kernels::WeightView view{.k = static_cast<int>(k_count),
                            .n = static_cast<int>(weight.n),
                            .stride_k = weight.n,

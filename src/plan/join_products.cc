@@ -4,7 +4,8 @@
 
 #include "plan/emit.h"
 
-namespace embedforge::raising {
+namespace embedforge {
+namespace raising {
 namespace {
 
 bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<ActivationQuant>& b) {
@@ -34,27 +35,6 @@ void copy_columns(const Weight& from, std::byte* to, size_t column, size_t width
     }
     for (size_t i = 0; i < n; ++i) std::memcpy(out + i * size, bytes + (i * k + row) * size, size);
   }
-}
-
-Tensor joined_data(const std::vector<const Product*>& products, int64_t n, bool transposed) {
-  const Weight& first = products[0]->weight;
-  const size_t size = element_size(first.data.type);
-  const auto elements = static_cast<size_t>(first.k * n);
-  auto buffer = std::make_shared<std::vector<uint64_t>>((elements * size + 7) / 8);
-  auto* data = reinterpret_cast<std::byte*>(buffer->data());
-  size_t column = 0;
-  for (const Product* each : products) {
-    if (transposed) {  // [n, k]: one after another
-      std::memcpy(data + column * static_cast<size_t>(first.k) * size,
-                  each->weight.data.bytes.data(), each->weight.data.bytes.size());
-    } else {
-      copy_columns(each->weight, data, column, static_cast<size_t>(n));
-    }
-    column += static_cast<size_t>(each->weight.n);
-  }
-  std::vector<int64_t> dims = {first.k, n};
-  if (transposed) std::reverse(dims.begin(), dims.end());
-  return {first.data.type, dims, std::span<const std::byte>(data, elements * size), buffer};
 }
 
 template <typename T>
@@ -95,8 +75,36 @@ std::optional<LinearStep> joined(const std::vector<const Product*>& products) {
   out.weight.k = first.k;
   out.weight.transposed = transposed;
   out.weight.activation = first.activation;
-  out.weight.data = joined_data(products, out.weight.n, transposed);
+  // The bytes stay where they are: a load that finds them packed never needs them together.
+  out.weight.data = {first.data.type, {first.k, out.weight.n}, {}, nullptr};
+  if (transposed) std::reverse(out.weight.data.dims.begin(), out.weight.data.dims.end());
+  for (const Product* each : products) out.weight.parts.push_back(each->weight);
   return out;
 }
 
-}  // namespace embedforge::raising
+}  // namespace raising
+
+Weight with_values(const Weight& weight) {
+  if (weight.parts.empty()) return weight;
+  Weight out = weight;
+  out.parts.clear();
+  const size_t size = element_size(weight.data.type);
+  const auto bytes = static_cast<size_t>(weight.k * weight.n) * size;
+  auto buffer = std::make_shared<std::vector<uint64_t>>((bytes + 7) / 8);
+  auto* data = reinterpret_cast<std::byte*>(buffer->data());
+  size_t column = 0;
+  for (const Weight& part : weight.parts) {
+    if (weight.transposed) {  // [n, k]: one after another
+      std::memcpy(data + column * static_cast<size_t>(weight.k) * size, part.data.bytes.data(),
+                  part.data.bytes.size());
+    } else {
+      raising::copy_columns(part, data, column, static_cast<size_t>(weight.n));
+    }
+    column += static_cast<size_t>(part.n);
+  }
+  out.data.bytes = std::span<const std::byte>(data, bytes);
+  out.data.owner = std::move(buffer);
+  return out;
+}
+
+}  // namespace embedforge

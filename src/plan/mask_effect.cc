@@ -146,7 +146,7 @@ void read_bias(Distances& distances, MaskEffect& out) {
 
 /// Whether padding is taken out; false when some is and some isn't, other than by distance.
 template <typename Meaning>
-bool read_padding(const std::vector<Broadcast4>& views, const std::vector<Probe>& probes,
+bool read_padding(const std::vector<Broadcast4>& views, std::span<const Probe> probes,
                   Meaning meaning, MaskEffect& out) {
   bool all = true;
   bool any = false;
@@ -173,7 +173,7 @@ bool read_padding(const std::vector<Broadcast4>& views, const std::vector<Probe>
 }
 
 template <typename Meaning>
-MaskEffect effect(const Known& mask, const std::vector<Probe>& probes, Meaning meaning) {
+MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning meaning) {
   MaskEffect out;
   std::vector<Broadcast4> views;
   int64_t longest = 0;
@@ -199,12 +199,29 @@ MaskEffect effect(const Known& mask, const std::vector<Probe>& probes, Meaning m
 
 }  // namespace
 
-MaskEffect additive_effect(const Known& mask, const std::vector<Probe>& probes) {
+MaskEffect additive_effect(const Known& mask, std::span<const Probe> probes) {
   return effect(mask, probes, [](double x) { return x <= kVeryNegative ? kRemoved : x; });
 }
 
-MaskEffect condition_effect(const Known& condition, bool keep, const std::vector<Probe>& probes) {
+MaskEffect condition_effect(const Known& condition, bool keep, std::span<const Probe> probes) {
   return effect(condition, probes, [=](double x) { return (x != 0) == keep ? 0.0 : kRemoved; });
+}
+
+MaskEffect MaskEffects::of(const Known& mask, Kind kind, std::span<const Probe> probes) {
+  // Copies of a tensor share its bytes, and those of the masks in seen_ stay alive.
+  const auto same = [](const Tensor& a, const Tensor& b) {
+    return a.bytes.data() == b.bytes.data() && a.dims == b.dims && a.type == b.type;
+  };
+  for (const Seen& each : seen_) {
+    if (each.kind == kind && std::ranges::equal(each.mask.at, mask.at, same)) return each.effect;
+  }
+  constexpr size_t kMost = 4;  // a model that alternates between windows has two
+  if (seen_.size() == kMost) seen_.erase(seen_.begin());
+  seen_.push_back({mask, kind,
+                   kind == Kind::kAdditive
+                       ? additive_effect(mask, probes)
+                       : condition_effect(mask, kind == Kind::kKeepIfTrue, probes)});
+  return seen_.back().effect;
 }
 
 }  // namespace embedforge::raising

@@ -51,10 +51,26 @@ struct MaskEffect {
 };
 /// Of what is added to scores (shape [batch, heads, query, key] or one that broadcasts to it): very
 /// negative takes out, anything else must depend on head and distance alone.
-MaskEffect additive_effect(const Known& mask, const std::vector<Probe>& probes);
+MaskEffect additive_effect(const Known& mask, std::span<const Probe> probes);
 /// The same for a condition under which a score is kept (`keep`) or replaced by something very
 /// negative.
-MaskEffect condition_effect(const Known& condition, bool keep, const std::vector<Probe>& probes);
+MaskEffect condition_effect(const Known& condition, bool keep, std::span<const Probe> probes);
+
+/// The effects of the last few masks, since most layers share theirs and reading one takes a
+/// millisecond.
+class MaskEffects {
+ public:
+  enum class Kind { kAdditive, kKeepIfTrue, kKeepIfFalse };
+  MaskEffect of(const Known& mask, Kind kind, std::span<const Probe> probes);
+
+ private:
+  struct Seen {
+    Known mask;
+    Kind kind;
+    MaskEffect effect;
+  };
+  std::vector<Seen> seen_;  // the last one is the newest
+};
 
 /// True when each element is that of the padding mask: `attended` where a token is, `padding` where
 /// none is. Shape [batch, sequence] and any further axes.

@@ -49,9 +49,15 @@ struct Weight {
   std::vector<int32_t> float_channels;
   std::vector<float> float_rows;
   std::string name;  // of the initializer, for messages
+  /// Where several products became one: their weights, whose columns lie side by side in this one.
+  /// `data` has no bytes then; with_values() makes them.
+  std::vector<Weight> parts;
 
   bool quantized() const { return !scales.empty(); }
 };
+
+/// The weight with the bytes of its data. Copies them only where it has parts.
+Weight with_values(const Weight& weight);
 
 /// out[t] = sum over tables of row(table, t), then normalized. Sources: token id, position in the
 /// sequence, token type.

@@ -108,7 +108,7 @@ class Walk {
       }
       inputs.push_back(form);
     }
-    const Call call(node, std::move(inputs), probes_, opset_, has_mask_);
+    const Call call(node, std::move(inputs), probes_, masks_, opset_, has_mask_);
     if (const Handler handler = find_handler(node)) {
       Forms forms = handler(call);  // nothing: it is for the cases below
       if (!forms.empty()) return forms;
@@ -164,6 +164,7 @@ class Walk {
 
   const Graph& graph_;
   const std::vector<Probe>& probes_;
+  MaskEffects masks_;
   int64_t opset_ = 1;
   bool has_mask_ = false;
   std::map<std::string, Form> forms_;

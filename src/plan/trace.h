@@ -23,10 +23,11 @@ namespace embedforge::raising {
 class Call {
  public:
   Call(const Node& node, std::vector<const Form*> inputs, std::span<const Probe> probes,
-       int64_t opset, bool has_mask_input)
+       MaskEffects& masks, int64_t opset, bool has_mask_input)
       : node_(node),
         inputs_(std::move(inputs)),
         probes_(probes),
+        masks_(masks),
         opset_(opset),
         has_mask_input_(has_mask_input) {}
 
@@ -54,6 +55,9 @@ class Call {
   std::optional<double> scalar(size_t i) const;
   /// Integers of input i, or of the attribute where older opsets keep them.
   std::optional<std::vector<int64_t>> ints_or_attribute(size_t i, const std::string& key) const;
+  MaskEffect mask_effect(const Known& mask, MaskEffects::Kind kind) const {
+    return masks_.of(mask, kind, probes_);
+  }
   /// An axis counted from the front.
   size_t axis(int64_t axis, size_t rank) const;
 
@@ -63,6 +67,7 @@ class Call {
   const Node& node_;
   std::vector<const Form*> inputs_;
   std::span<const Probe> probes_;
+  MaskEffects& masks_;
   int64_t opset_;
   bool has_mask_input_;
 };

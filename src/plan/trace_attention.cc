@@ -165,7 +165,9 @@ Forms where(const Call& call) {
   if (in.of->get<Scores>() == nullptr)
     return {fill_padding(call, in, *mask, keeps_if_true, *other)};
   if (*other > -9000) call.refuse("masks scores with something that isn't very negative");
-  return {mask_scores(call, in, condition_effect(*mask, keeps_if_true, call.probe_list()))};
+  const auto kind =
+      keeps_if_true ? MaskEffects::Kind::kKeepIfTrue : MaskEffects::Kind::kKeepIfFalse;
+  return {mask_scores(call, in, call.mask_effect(*mask, kind))};
 }
 
 /// [batch, sequence, width] as [batch, heads, sequence, width / heads]; what has four axes as it
@@ -216,11 +218,9 @@ Forms standard_attention(const Call& call) {
   if (call.has(3)) {
     const auto mask = call.known_or_constant(3);
     if (!mask) call.refuse("has a mask that depends on the tokens' values");
-    const bool condition = mask->at[0].type == DataType::kBool;
-    const std::vector<Probe> probes = call.probe_list();
-    scores = std::get<Viewed>(mask_scores(
-        call, scores,
-        condition ? condition_effect(*mask, true, probes) : additive_effect(*mask, probes)));
+    const auto kind = mask->at[0].type == DataType::kBool ? MaskEffects::Kind::kKeepIfTrue
+                                                          : MaskEffects::Kind::kAdditive;
+    scores = std::get<Viewed>(mask_scores(call, scores, call.mask_effect(*mask, kind)));
   }
   if (node.int_attribute("is_causal", 0) != 0) {
     MaskEffect causal;

@@ -247,8 +247,8 @@ Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool
   if (const auto scalar = call.scalar(other)) return with_scalar(call, in, *scalar, f, reversed);
   const Known* known = call.known(other);
   if (in.of->get<Scores>() != nullptr && f == add) {
-    return mask_scores(call, in,
-                       additive_effect(*call.known_or_constant(other), call.probe_list()));
+    return mask_scores(
+        call, in, call.mask_effect(*call.known_or_constant(other), MaskEffects::Kind::kAdditive));
   }
   if (!reversed || f == add || f == multiply) {
     if (call.floats(other)) return with_constants(call, in, other, f);

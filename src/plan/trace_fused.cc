@@ -99,7 +99,7 @@ void read_effects(const Call& call, size_t mask, size_t bias, Scores& scores) {
   if (call.has(bias)) {
     const auto values = call.known_or_constant(bias);
     if (!values) call.refuse("has an attention bias that depends on the tokens' values");
-    apply_effect(call, additive_effect(*values, call.probe_list()), scores);
+    apply_effect(call, call.mask_effect(*values, MaskEffects::Kind::kAdditive), scores);
   }
   if (call.has(mask) || !scores.masked) check_mask_input(call, mask);
   scores.masked = true;

@@ -28,17 +28,39 @@ Viewed stat_like(const Call& call, const Viewed& like, const Ref& in, Kind kind)
   return {make(call, Stat{in, kind, stat_points()}, 1, {in}), like.view};
 }
 
-/// The column sums of the integers, each times its scale.
-std::vector<float> column_sums(const Weight& w) {
-  std::vector<double> sums(static_cast<size_t>(w.n), 0);
-  const std::vector<float> q = to_floats(w.data);
-  for (size_t i = 0; i < q.size(); ++i) {
-    const size_t column = w.transposed ? i / static_cast<size_t>(w.k) : i % sums.size();
-    sums[column] += q[i] - static_cast<float>(w.zero_points[column]);
+/// Adds the stored integers of each column to `sums`. T is the type of the weight's elements.
+template <typename T>
+void add_columns(const Weight& w, std::vector<int64_t>& sums) {
+  const std::span<const T> q = w.data.as<T>();
+  const auto n = static_cast<size_t>(w.n);
+  const auto k = static_cast<size_t>(w.k);
+  if (w.transposed) {
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t j = 0; j < k; ++j) sums[i] += q[i * k + j];
+    }
+    return;
   }
+  std::vector<int16_t> some(n);  // of as many rows as fit
+  constexpr size_t kRows = 128;
+  for (size_t first = 0; first < k; first += kRows) {
+    const size_t last = std::min(k, first + kRows);
+    std::fill(some.begin(), some.end(), int16_t{0});
+    for (size_t j = first; j < last; ++j) {
+      const T* row = q.data() + j * n;
+      for (size_t i = 0; i < n; ++i) some[i] = static_cast<int16_t>(some[i] + row[i]);
+    }
+    for (size_t i = 0; i < n; ++i) sums[i] += some[i];
+  }
+}
+
+/// The column sums of the integers less their zero points, each times its scale.
+std::vector<float> column_sums(const Weight& w) {
+  std::vector<int64_t> sums(static_cast<size_t>(w.n), 0);
+  w.data.type == DataType::kInt8 ? add_columns<int8_t>(w, sums) : add_columns<uint8_t>(w, sums);
   std::vector<float> out;
   for (size_t n = 0; n < sums.size(); ++n) {
-    out.push_back(static_cast<float>(sums[n] * w.scales[n]));
+    const auto sum = static_cast<double>(sums[n] - w.k * w.zero_points[n]);
+    out.push_back(static_cast<float>(sum * w.scales[n]));
   }
   return out;
 }

@@ -14,7 +14,7 @@ namespace embedforge::quantization {
 namespace {
 
 std::vector<float> weight_floats(const Weight& w) {
-  std::vector<float> out = to_floats(w.data);
+  std::vector<float> out = to_floats(with_values(w).data);
   if (!w.transposed) return out;
   std::vector<float> turned(out.size());
   for (int64_t k = 0; k < w.k; ++k) {

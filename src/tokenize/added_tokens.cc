@@ -55,7 +55,7 @@ AddedTokenMatcher::AddedTokenMatcher(const std::vector<AddedToken>& tokens,
     entries.emplace_back(patterns[i], static_cast<int32_t>(i));
     starts_[static_cast<uint8_t>(patterns[i][0])] = true;
   }
-  trie_ = Trie::build(std::move(entries));
+  trie_ = Trie::build(entries);
   for (size_t b = 0; b < starts_.size(); ++b) {
     if (starts_[b]) first_bytes_.push_back(static_cast<char>(b));
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -35,7 +34,6 @@ struct TokenizerParts {
 /// Errors: kBadInput with the file and the field; kNotSupported with the type of an unknown
 /// component.
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file);
-TokenizerParts read_tokenizer_document(const nlohmann::json& document, const std::string& file);
 
 const Vocabulary& vocabulary(const Model& model);
 

@@ -2,31 +2,45 @@
 // field.
 #pragma once
 
+#include <simdjson.h>
+
 #include <cstdint>
-#include <nlohmann/json.hpp>
-#include <optional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
 namespace embedforge {
 
+/// A parsed document. Its elements and their strings live as long as it does.
+class JsonDocument {
+ public:
+  /// Errors: kBadInput with the byte for malformed JSON, and for nesting deeper than 64.
+  JsonDocument(std::string_view text, const std::string& file);
+  simdjson::dom::element root() const { return root_; }
+
+ private:
+  simdjson::dom::parser parser_;
+  simdjson::dom::element root_;
+};
+
 /// A JSON value with the name of its file and its path in it, for messages.
 class JsonField {
  public:
-  JsonField(const nlohmann::json& value, std::string file, std::string path)
-      : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
+  JsonField(simdjson::dom::element value, std::string file, std::string path)
+      : value_(value), file_(std::move(file)), path_(std::move(path)) {}
 
-  const nlohmann::json& value() const { return *value_; }
+  simdjson::dom::element value() const { return value_; }
   const std::string& file() const { return file_; }
   const std::string& path() const { return path_; }
 
-  bool is_null() const { return value_->is_null(); }
   /// Whether this is an object with a `key` that is not null.
   bool has(std::string_view key) const;
-  /// Errors when this is no object or lacks the key.
+  /// The last value of that key. Errors when this is no object or lacks the key.
   JsonField at(std::string_view key) const;
+  /// Time: grows with the index; walk array() where there are many.
   JsonField at(size_t index) const;
   /// The elements of an array; errors when it is none.
+  simdjson::dom::array array() const;
   size_t array_size() const;
 
   std::string string() const;
@@ -41,12 +55,12 @@ class JsonField {
   [[noreturn]] void bad(const std::string& problem) const;
 
  private:
-  const nlohmann::json* value_;
+  simdjson::dom::element value_;
   std::string file_;
   std::string path_;
 };
 
-/// Errors: kBadInput with the byte for malformed JSON, and for nesting deeper than 64.
+/// The same as a value that can be changed, for small files. Errors: as JsonDocument's.
 nlohmann::json parse_json(std::string_view text, const std::string& file);
 
 }  // namespace embedforge

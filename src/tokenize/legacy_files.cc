@@ -140,6 +140,16 @@ json byte_level_document(const fs::path& folder, const LegacySettings& settings)
                      settings.text("mask_token", "<mask>"), vocab));
 }
 
+TokenizerParts read_document(const json& document, const fs::path& path) {
+  std::string text;
+  try {
+    text = document.dump();
+  } catch (const json::type_error&) {
+    throw_bad_input(path.string() + ": a token or setting is not valid UTF-8");
+  }
+  return read_tokenizer_json(text, path.string());
+}
+
 }  // namespace
 
 std::string LegacySettings::text(const std::string& key, const std::string& fallback) const {
@@ -215,11 +225,11 @@ json template_processing(const std::vector<std::string>& before,
 TokenizerParts read_legacy_folder(const fs::path& folder) {
   const LegacySettings settings = read_settings(folder);
   if (const fs::path path = folder / "vocab.txt"; fs::exists(path)) {
-    return read_tokenizer_document(wordpiece_document(path, settings), path.string());
+    return read_document(wordpiece_document(path, settings), path);
   }
   if (const fs::path path = folder / "vocab.json";
       fs::exists(path) && fs::exists(folder / "merges.txt")) {
-    return read_tokenizer_document(byte_level_document(folder, settings), path.string());
+    return read_document(byte_level_document(folder, settings), path);
   }
   for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "spm.model",
                            "tokenizer.model", "sentencepiece.model"}) {
@@ -228,8 +238,7 @@ TokenizerParts read_legacy_folder(const fs::path& folder) {
     const MappedFile file = MappedFile::open(path);
     const auto bytes = file.bytes();
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return read_tokenizer_document(sentencepiece_document(text, path.string(), settings),
-                                   path.string());
+    return read_document(sentencepiece_document(text, path.string(), settings), path);
   }
   throw_bad_input(
       fmt::format("{}: no tokenizer.json, vocab.txt, vocab.json with merges.txt or "

@@ -12,17 +12,19 @@ namespace embedforge {
 namespace {
 
 Vocabulary read_vocabulary(const JsonField& field) {
-  if (!field.value().is_object()) field.bad("must be an object of tokens and ids");
-  if (field.value().empty()) field.bad("is empty: a tokenizer needs a vocabulary");
-  std::vector<std::pair<std::string, int32_t>> tokens;
-  tokens.reserve(field.value().size());
-  for (const auto& [text, id] : field.value().items()) {
-    const int64_t number = id.is_number_unsigned() && id.get<uint64_t>() <= Vocabulary::kMaxId
-                               ? static_cast<int64_t>(id.get<uint64_t>())
-                               : field.at(text).integer(0, Vocabulary::kMaxId);
-    tokens.emplace_back(text, static_cast<int32_t>(number));
+  simdjson::dom::object entries;
+  if (field.value().get(entries)) field.bad("must be an object of tokens and ids");
+  if (entries.begin() == entries.end()) field.bad("is empty: a tokenizer needs a vocabulary");
+  std::vector<Vocabulary::Entry> tokens;
+  tokens.reserve(entries.size());
+  for (const auto& [text, value] : entries) {
+    int64_t id = 0;
+    if (value.get(id) || id < 0 || id > Vocabulary::kMaxId)
+      id = JsonField(value, field.file(), fmt::format("{}.{}", field.path(), text))
+               .integer(0, Vocabulary::kMaxId);
+    tokens.emplace_back(text, static_cast<int32_t>(id));
   }
-  return Vocabulary(std::move(tokens));
+  return Vocabulary(tokens);
 }
 
 WordPiece read_wordpiece(const JsonField& field) {
@@ -38,17 +40,22 @@ WordPiece read_wordpiece(const JsonField& field) {
 Bpe::Merges read_merges(const JsonField& field) {
   Bpe::Merges merges;
   merges.reserve(field.array_size());
-  for (size_t i = 0; i < field.array_size(); ++i) {
-    const nlohmann::json& merge = field.value()[i];
-    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      merges.emplace_back(merge[0].get<std::string>(), merge[1].get<std::string>());
+  size_t i = 0;
+  for (const simdjson::dom::element merge : field.array()) {
+    const size_t index = i++;
+    simdjson::dom::array pair;
+    std::string_view left;
+    std::string_view right;
+    if (!merge.get(pair) && pair.size() == 2 && !pair.at(0).get(left) && !pair.at(1).get(right)) {
+      merges.emplace_back(left, right);
       continue;
     }
-    const std::string text = field.at(i).string();
+    std::string_view text;
+    if (merge.get(text)) (void)field.at(index).string();  // says what is wrong
     if (text.starts_with("#version")) continue;
     const size_t space = text.find(' ');
-    if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
-      field.at(i).bad("must be two tokens with one space between");
+    if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {
+      field.at(index).bad("must be two tokens with one space between");
     }
     merges.emplace_back(text.substr(0, space), text.substr(space + 1));
   }
@@ -110,21 +117,23 @@ Unigram read_unigram(const JsonField& field) {
   const JsonField vocab = field.at("vocab");
   if (vocab.array_size() == 0) vocab.bad("is empty: a tokenizer needs a vocabulary");
   if (vocab.array_size() > Vocabulary::kMaxId) vocab.bad("is too long");
-  std::vector<std::pair<std::string, int32_t>> tokens;
+  std::vector<Vocabulary::Entry> tokens;
   std::vector<double> scores;
-  for (size_t i = 0; i < vocab.array_size(); ++i) {
-    const nlohmann::json& entry = vocab.value()[i];
-    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
-      vocab.at(i).bad("must be a pair of token and score");
+  for (const simdjson::dom::element entry : vocab.array()) {
+    simdjson::dom::array pair;
+    std::string_view text;
+    double score = 0;
+    if (entry.get(pair) || pair.size() != 2 || pair.at(0).get(text) || pair.at(1).get(score)) {
+      vocab.at(tokens.size()).bad("must be a pair of token and score");
     }
-    tokens.emplace_back(entry[0].get<std::string>(), static_cast<int32_t>(i));
-    scores.push_back(as_serde_reads(entry[1].get<double>()));
+    tokens.emplace_back(text, static_cast<int32_t>(tokens.size()));
+    scores.push_back(as_serde_reads(score));
   }
   Unigram::Options options;
   options.byte_fallback = field.boolean_or("byte_fallback", false);
   options.unknown_id = static_cast<int32_t>(
       field.integer_or("unk_id", 0, static_cast<int64_t>(scores.size()) - 1, -1));
-  return Unigram(Vocabulary(std::move(tokens)), std::move(scores), options);
+  return Unigram(Vocabulary(tokens), std::move(scores), options);
 }
 
 WordLevel read_word_level(const JsonField& field) {

@@ -16,9 +16,10 @@ namespace {
 std::vector<AddedToken> read_added_tokens(const JsonField& field, const Vocabulary& vocabulary) {
   std::vector<AddedToken> tokens;
   std::unordered_map<std::string, size_t> known;
-  auto next = static_cast<int32_t>(vocabulary.tokens().size());
-  for (size_t i = 0; i < field.array_size(); ++i) {
-    const JsonField entry = field.at(i);
+  auto next = static_cast<int32_t>(vocabulary.size());
+  size_t i = 0;
+  for (const simdjson::dom::element element : field.array()) {
+    const JsonField entry(element, field.file(), fmt::format("{}[{}]", field.path(), i++));
     AddedToken token;
     token.content = entry.at("content").string();
     (void)entry.at("id").integer(0, Vocabulary::kMaxId);
@@ -85,11 +86,8 @@ void unknown_component(const JsonField& field, const std::string& type) {
 }
 
 TokenizerParts read_tokenizer_json(std::string_view json, const std::string& file) {
-  return read_tokenizer_document(parse_json(json, file), file);
-}
-
-TokenizerParts read_tokenizer_document(const nlohmann::json& document, const std::string& file) {
-  const JsonField root(document, file, "");
+  const JsonDocument document(json, file);
+  const JsonField root(document.root(), file, "");
   TokenizerParts parts;
   if (root.has("version") && root.at("version").string() != "1.0") {
     root.at("version").bad("must be \"1.0\"");

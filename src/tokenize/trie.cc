@@ -1,24 +1,70 @@
 #include "tokenize/trie.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 
 #include "embedforge/error.h"
 
 namespace embedforge {
+namespace {
 
-/// Places nodes first-fit. Free cells of the open pages are a linked list in order of position; a
-/// page that has been tried often without success is closed, which keeps the build near linear.
+/// A set of the positions in a page of 256.
+using Positions = std::array<uint64_t, 4>;
+
+void remove(Positions& set, uint32_t low) { set[low >> 6U] &= ~(uint64_t{1} << (low & 63U)); }
+
+/// {p : p ^ byte in set}. Bit i of `byte` swaps neighbouring runs of 2^i positions.
+Positions moved(const Positions& set, uint8_t byte) {
+  constexpr std::array<uint64_t, 6> kLowRuns = {0x5555555555555555, 0x3333333333333333,
+                                                0x0F0F0F0F0F0F0F0F, 0x00FF00FF00FF00FF,
+                                                0x0000FFFF0000FFFF, 0x00000000FFFFFFFF};
+  Positions out{};
+  for (size_t word = 0; word < out.size(); ++word) out[word] = set[word ^ (byte >> 6U)];
+  for (unsigned i = 0; i < kLowRuns.size(); ++i) {
+    if (((byte >> i) & 1U) == 0) continue;
+    const unsigned run = 1U << i;
+    for (uint64_t& word : out) word = ((word & kLowRuns[i]) << run) | ((word >> run) & kLowRuns[i]);
+  }
+  return out;
+}
+
+/// The first eight bytes, in an order of numbers that is that of the texts.
+uint64_t first_bytes(std::string_view text) {
+  uint64_t out = 0;
+  for (size_t i = 0; i < sizeof out; ++i) {
+    out = (out << 8U) | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0U);
+  }
+  return out;
+}
+
+}  // namespace
+
+/// Places nodes first-fit, a page at a time. A page that has been tried often without success is
+/// closed, which keeps the build near linear.
 class Trie::Builder {
  public:
-  Builder(std::vector<Entry> entries, std::vector<Cell>& cells)
-      : entries_(std::move(entries)), cells_(cells) {}
+  Builder(const std::vector<Entry>& entries, std::vector<Cell>& cells) : cells_(cells) {
+    struct Key {
+      uint64_t order;
+      size_t entry;
+    };
+    std::vector<Key> keys;
+    keys.reserve(entries.size());
+    for (const Entry& entry : entries) keys.push_back({first_bytes(entry.first), keys.size()});
+    std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
+      if (a.order != b.order) return a.order < b.order;
+      const int texts = entries[a.entry].first.compare(entries[b.entry].first);
+      return texts != 0 ? texts < 0 : a.entry < b.entry;
+    });
+    entries_.reserve(entries.size());
+    for (const Key& key : keys) entries_.push_back(entries[key.entry]);
+  }
 
   void build() {
-    std::stable_sort(entries_.begin(), entries_.end(),
-                     [](const Entry& a, const Entry& b) { return a.first < b.first; });
     cells_.clear();
     add_page();
-    used_[0] = true;
+    remove(pages_[0].free, kRoot);
     // A stack and not recursion: keys may be long.
     std::vector<Range> todo{{0, entries_.size(), 0, kRoot}};
     while (!todo.empty()) {
@@ -26,6 +72,10 @@ class Trie::Builder {
       todo.pop_back();
       place(range, todo);
     }
+    // All leaves share one base, whose page has no labelled cells.
+    const auto empty = static_cast<uint32_t>(cells_.size());
+    cells_.resize(cells_.size() + kPage);
+    for (const uint32_t leaf : leaves_) cells_[leaf].base = empty;
   }
 
  private:
@@ -44,15 +94,22 @@ class Trie::Builder {
     size_t begin;
     size_t end;
   };
+  struct Page {
+    Positions free;   // cells that no node has
+    Positions bases;  // that no node has: one that two had would mix their children
+    int tries = 0;
+  };
 
   void add_page() {
     if (cells_.size() + kPage > kMaxCells) {
       throw_not_supported("tokenizer: the vocabulary needs a trie of more than 8 million nodes");
     }
-    open_.emplace_back(static_cast<uint32_t>(cells_.size()), 0);
+    Page page;
+    page.free.fill(~uint64_t{0});
+    page.bases.fill(~uint64_t{0});
+    open_.push_back(static_cast<uint32_t>(pages_.size()));
+    pages_.push_back(page);
     cells_.resize(cells_.size() + kPage);
-    used_.resize(cells_.size());
-    taken_.resize(cells_.size());
   }
 
   void place(Range range, std::vector<Range>& todo) {
@@ -61,8 +118,6 @@ class Trie::Builder {
       ++range.begin;
     }
     if (range.begin == range.end) {
-      // A leaf's base must not lead to another node's children: every base is used once, so it gets
-      // none of its own.
       leaves_.push_back(range.node);
       return;
     }
@@ -74,60 +129,57 @@ class Trie::Builder {
       children_.push_back({byte, i, j});
       i = j;
     }
-    const uint32_t base = find_base();
-    taken_[base] = true;
+    const uint32_t base = take_base();
     cells_[range.node].base = base;
     for (const Child& child : children_) {
       const uint32_t cell = base ^ child.byte;
-      used_[cell] = true;
+      remove(pages_[cell / kPage].free, cell % kPage);
       cells_[cell].label = child.byte + 1U;
       todo.push_back({child.begin, child.end, range.depth + 1, cell});
     }
   }
 
-  uint32_t find_base() {
-    for (size_t p = 0; p < open_.size(); ++p) {
-      const uint32_t page = open_[p].first;
-      for (uint32_t low = 0; low < kPage; ++low) {
-        // Try the positions of the first child one by one.
-        const uint32_t base = page + (low ^ children_[0].byte);
-        if (taken_[base] || used_[page + low]) continue;
-        const bool fits = std::all_of(children_.begin(), children_.end(), [&](const Child& child) {
-          return !used_[base ^ child.byte];
-        });
-        if (fits) return base;
+  /// A base in `page` at which all children find a free cell; kNone when there is none.
+  uint32_t find_base(uint32_t page) const {
+    Positions fits = pages_[page].bases;
+    for (const Child& child : children_) {
+      const Positions free = moved(pages_[page].free, child.byte);
+      uint64_t any = 0;
+      for (size_t word = 0; word < fits.size(); ++word) any |= fits[word] &= free[word];
+      if (any == 0) return kNone;
+    }
+    size_t word = 0;
+    while (fits[word] == 0) ++word;
+    return static_cast<uint32_t>(page * kPage + word * 64) +
+           static_cast<uint32_t>(std::countr_zero(fits[word]));
+  }
+
+  uint32_t take_base() {
+    for (size_t p = 0;; ++p) {
+      if (p == open_.size()) add_page();
+      Page& page = pages_[open_[p]];
+      if (const uint32_t base = find_base(open_[p]); base != kNone) {
+        remove(page.bases, base % kPage);
+        return base;
       }
-      if (++open_[p].second >= kMaxTries) {
+      if (++page.tries >= kMaxTries) {
         open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(p));
         --p;
       }
     }
-    add_page();
-    return find_base();
   }
 
-  std::vector<Entry> entries_;
+  std::vector<Entry> entries_;  // sorted; of equal texts the last one counts
   std::vector<Cell>& cells_;
-  std::vector<bool> used_;
-  std::vector<bool> taken_;  // a base that some node has
-  std::vector<std::pair<uint32_t, int>> open_;
+  std::vector<Page> pages_;
+  std::vector<uint32_t> open_;  // numbers of pages
   std::vector<Child> children_;
   std::vector<uint32_t> leaves_;
-
- public:
-  /// Gives all leaves one base whose page has no labelled cells.
-  void finish() {
-    const auto empty = static_cast<uint32_t>(cells_.size());
-    cells_.resize(cells_.size() + kPage);
-    for (const uint32_t leaf : leaves_) cells_[leaf].base = empty;
-  }
 };
 
-Trie Trie::build(std::vector<Entry> entries) {
+Trie Trie::build(const std::vector<Entry>& entries) {
   Trie trie;
-  Builder builder(std::move(entries), trie.cells_);
-  builder.build();
-  builder.finish();
+  Builder(entries, trie.cells_).build();
   return trie;
 }
 

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -20,7 +18,7 @@ class Trie {
   Trie() = default;
   /// Values are 0 or more; of equal keys the last one counts. Errors: kNotSupported past 8 million
   /// nodes.
-  static Trie build(std::vector<Entry> entries);
+  static Trie build(const std::vector<Entry>& entries);
 
   /// The child of `node` by `byte`, or kNone.
   uint32_t step(uint32_t node, uint8_t byte) const {

@@ -3,7 +3,6 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -54,7 +53,27 @@ PairMap make_compositions() {
 }  // namespace
 
 UnicodeClasses::UnicodeClasses() {
-  std::vector<uint16_t> bits(kCodePoints);
+  // Classes of whole pages are noted by page, so that only the pages at a range's ends are filled
+  // code point by code point.
+  std::array<uint16_t, kCodePoints / 256> whole{};
+  const auto detail = [this](uint32_t c) -> uint16_t& {
+    uint16_t& page = index_[c >> 8U];
+    if (page == 0) {
+      page = static_cast<uint16_t>(pages_.size());
+      pages_.emplace_back();
+    }
+    return pages_[page][c & 0xFFU];
+  };
+  const auto mark = [&](uint32_t first, uint32_t last, uint16_t bit) {
+    for (uint32_t c = first; c <= last;) {
+      if ((c & 0xFFU) == 0 && last - c >= 0xFF) {
+        whole[c >> 8U] |= bit;
+        c += 256;
+      } else {
+        detail(c++) |= bit;
+      }
+    }
+  };
   const std::pair<std::span<const CodeRange>, uint16_t> sets[] = {
       {kOther, kIsOther},
       {kNonspacingMark, kIsNonspacingMark},
@@ -71,26 +90,24 @@ UnicodeClasses::UnicodeClasses() {
       {kRegexMark, kIsRegexMark},
       {kRegexSpace, kIsRegexSpace},
   };
+  pages_.emplace_back();  // page 0: nothing; also for what lies beyond Unicode
   for (const auto& [ranges, bit] : sets) {
-    for (const CodeRange& range : ranges) {
-      for (uint32_t c = range.first; c <= range.last; ++c) bits[c] |= bit;
-    }
+    for (const CodeRange& range : ranges) mark(range.first, range.last, bit);
   }
   for (const CaseRun& run : kLowercase) {
-    for (uint32_t c = run.first; c <= run.last; c += run.step) bits[c] |= kHasLowercase;
+    for (uint32_t c = run.first; c <= run.last; c += run.step) detail(c) |= kHasLowercase;
   }
-  bits[0x130] |= kHasLowercase;
-  for (const SubstituteRun& run : kRecent) {
-    for (uint32_t c = run.first; c <= run.last; ++c) bits[c] |= kIsRecent;
-  }
+  detail(0x130) |= kHasLowercase;
+  for (const SubstituteRun& run : kRecent) mark(run.first, run.last, kIsRecent);
 
-  pages_.emplace_back();  // page 0: nothing; also for what lies beyond Unicode
-  std::map<std::array<uint16_t, 256>, uint16_t> known{{pages_[0], uint16_t{0}}};
-  for (char32_t page = 0; page < kCodePoints / 256; ++page) {
-    std::array<uint16_t, 256> content{};
-    std::copy_n(bits.begin() + page * 256, 256, content.begin());
-    const auto [it, added] = known.emplace(content, static_cast<uint16_t>(pages_.size()));
-    if (added) pages_.push_back(content);
+  std::unordered_map<uint16_t, uint16_t> alike{{0, 0}};  // pages of one class throughout
+  for (size_t page = 0; page < whole.size(); ++page) {
+    if (index_[page] != 0) {
+      for (uint16_t& classes : pages_[index_[page]]) classes |= whole[page];
+      continue;
+    }
+    const auto [it, added] = alike.emplace(whole[page], static_cast<uint16_t>(pages_.size()));
+    if (added) pages_.emplace_back().fill(whole[page]);
     index_[page] = it->second;
   }
 }

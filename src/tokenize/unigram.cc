@@ -27,10 +27,7 @@ Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores, Options opti
       scores_(std::move(scores)),
       options_(options),
       byte_ids_(256, -1) {
-  std::vector<Trie::Entry> entries;
-  entries.reserve(vocabulary_.tokens().size());
-  for (const auto& [text, id] : vocabulary_.tokens()) entries.emplace_back(text, id);
-  trie_ = Trie::build(std::move(entries));
+  trie_ = Trie::build(vocabulary_.tokens());
   unknown_score_ = *std::min_element(scores_.begin(), scores_.end()) - kUnknownPenalty;
   for (int byte = 0; byte < 256 && options_.byte_fallback; ++byte) {
     byte_ids_[static_cast<size_t>(byte)] = vocabulary_.id(fmt::format("<0x{:02X}>", byte));

@@ -1,24 +1,56 @@
 #include "tokenize/vocabulary.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 
 namespace embedforge {
+namespace {
 
-Vocabulary::Vocabulary(std::vector<std::pair<std::string, int32_t>> tokens)
-    : tokens_(std::move(tokens)) {
+uint32_t hash_of(std::string_view token) {
+  return static_cast<uint32_t>(std::hash<std::string_view>()(token));
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(const std::vector<Entry>& tokens)
+    : slots_(std::bit_ceil(2 * tokens.size() + 1)) {
+  size_t bytes = 0;
+  for (const auto& [text, id] : tokens) bytes += text.size();
+  // One byte more, so that an empty text has an address, too.
+  bytes_ = std::make_unique<char[]>(bytes + 1);
+  char* end = bytes_.get();
+  tokens_.reserve(tokens.size());
+  for (const auto& [text, id] : tokens) {
+    const uint32_t hash = hash_of(text);
+    Slot& slot = slots_[find(text, hash)];
+    if (slot.token >= 0) {
+      tokens_[static_cast<size_t>(slot.token)].second = id;
+      continue;
+    }
+    slot = {hash, static_cast<int32_t>(tokens_.size())};
+    tokens_.emplace_back(std::string_view(end, text.size()), id);
+    end = std::copy(text.begin(), text.end(), end);
+  }
   int32_t last = -1;
   for (const auto& [text, id] : tokens_) last = std::max(last, id);
   texts_.resize(static_cast<size_t>(last) + 1);
-  ids_.reserve(tokens_.size());
-  for (const auto& [text, id] : tokens_) {
-    ids_[text] = id;
-    texts_[static_cast<size_t>(id)] = text;
-  }
+  for (const auto& [text, id] : tokens_) texts_[static_cast<size_t>(id)] = text;
+}
+
+size_t Vocabulary::find(std::string_view token, uint32_t hash) const {
+  const size_t mask = slots_.size() - 1;
+  size_t at = hash & mask;
+  while (slots_[at].token >= 0 &&
+         (slots_[at].hash != hash || tokens_[static_cast<size_t>(slots_[at].token)].first != token))
+    at = (at + 1) & mask;
+  return at;
 }
 
 int32_t Vocabulary::id(std::string_view token) const {
-  const auto it = ids_.find(token);
-  return it == ids_.end() ? -1 : it->second;
+  if (tokens_.empty()) return -1;
+  const Slot& slot = slots_[find(token, hash_of(token))];
+  return slot.token < 0 ? -1 : tokens_[static_cast<size_t>(slot.token)].second;
 }
 
 bool Vocabulary::has(int32_t id) const {

@@ -7,10 +7,7 @@ namespace embedforge {
 
 WordPiece::WordPiece(Vocabulary vocabulary, Options options)
     : vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
-  std::vector<Trie::Entry> entries;
-  entries.reserve(vocabulary_.size());
-  for (const auto& [text, id] : vocabulary_.tokens()) entries.emplace_back(text, id);
-  trie_ = Trie::build(std::move(entries));
+  trie_ = Trie::build(vocabulary_.tokens());
   continuing_root_ = trie_.walk(options_.continuing_prefix);
   unknown_id_ = vocabulary_.id(options_.unknown_token);
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 
@@ -27,7 +28,7 @@ class PackCacheTest : public ::testing::Test {
     setenv("EMBEDFORGE_CACHE", (folder_ / "cache").c_str(), 1);
   }
   void TearDown() override {
-    unsetenv("EMBEDFORGE_CACHE");
+    setenv("EMBEDFORGE_CACHE", "", 1);
     fs::remove_all(folder_);
   }
   std::vector<float> embed(const Program& program, Precision precision = Precision::kAuto) const {
@@ -47,6 +48,40 @@ class PackCacheTest : public ::testing::Test {
   }
   fs::path folder_, model_;
 };
+
+TEST_F(PackCacheTest, WhatWasUsedLongestAgoMakesRoom) {
+  const fs::path cache = folder_ / "cache";
+  fs::create_directories(cache);
+  const auto put = [&](const char* name, int hours_ago) {
+    std::ofstream(cache / name) << std::string(100, 'x');
+    fs::last_write_time(cache / name,
+                        fs::file_time_type::clock::now() - std::chrono::hours(hours_ago));
+  };
+  put("newest.pack", 1);
+  put("oldest.pack", 3);
+  put("middle.pack", 2);
+  put("not_a_pack", 9);
+  make_room(cache, 50, 350);
+  EXPECT_EQ(packs().size(), 4U);
+  make_room(cache, 51, 350);
+  EXPECT_FALSE(fs::exists(cache / "oldest.pack"));
+  EXPECT_EQ(packs().size(), 3U);
+  make_room(cache, 250, 350);
+  EXPECT_FALSE(fs::exists(cache / "middle.pack"));
+  EXPECT_TRUE(fs::exists(cache / "newest.pack"));
+  EXPECT_TRUE(fs::exists(cache / "not_a_pack"));
+  make_room(folder_ / "nowhere", 1, 0);
+}
+
+TEST_F(PackCacheTest, ALoadCountsAsUse) {
+  const Program program = RandomBert(kTiny).build();
+  embed(program);
+  ASSERT_EQ(packs().size(), 1U);
+  const auto before = fs::file_time_type::clock::now() - std::chrono::hours(5);
+  fs::last_write_time(packs()[0], before);
+  embed(program);
+  EXPECT_GT(fs::last_write_time(packs()[0]), before + std::chrono::hours(1));
+}
 
 TEST_F(PackCacheTest, SecondLoadReadsWhatTheFirstWrote) {
   const Program program = RandomBert(kTiny).build();

@@ -100,7 +100,7 @@ class Interpreter {
 
   void run(const LinearStep& step) {
     const Weight& w = step.weight;
-    const std::vector<double> q = to_doubles(w.data);
+    const std::vector<double> q = to_doubles(with_values(w).data);
     Matrix rows;
     for (std::vector<double> in : value(step.in)) {
       if (static_cast<int64_t>(in.size()) != w.k) throw std::logic_error("width");
