@@ -11,7 +11,7 @@
 namespace embedforge {
 namespace {
 
-constexpr size_t kWindow = 4096;  // texts that a backend gets at once
+constexpr size_t kTextsAtOnce = 4096;  // that a backend gets
 
 const char* device_name(Device device) {
   // ONNX Runtime's names; PyTorch has no TensorRT.
@@ -74,8 +74,8 @@ Matrix EmbeddingClient::embed(std::span<const std::string_view> texts,
   std::string prompt;
   impl_->set_prompt(options, batch, prompt);
   Matrix result;
-  for (size_t begin = 0; begin < texts.size(); begin += kWindow) {
-    batch.texts = texts.subspan(begin, std::min(kWindow, texts.size() - begin));
+  for (size_t begin = 0; begin < texts.size(); begin += kTextsAtOnce) {
+    batch.texts = texts.subspan(begin, std::min(kTextsAtOnce, texts.size() - begin));
     batch.first = begin;
     Matrix rows = impl_->backend->embed(batch);
     cut_and_normalize(rows, options.dimensions, options.normalize);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "config/json_file.h"
+#include "convert/architectures.h"
 #include "convert/bert.h"
 #include "convert/blocks.h"
 #include "embedforge/error.h"
@@ -10,7 +11,6 @@
 namespace embedforge {
 namespace {
 
-constexpr int64_t kMaxLayers = 1000;
 constexpr const char* kFirstTensor = "embeddings.word_embeddings.weight";
 
 struct Expected {
@@ -60,7 +60,7 @@ BertConfig read_bert_config(const JsonFile& file) {
   }
   BertConfig config;
   config.hidden_size = file.positive("hidden_size");
-  config.layers = file.positive("num_hidden_layers");
+  config.layers = layer_count(file, "num_hidden_layers");
   config.heads = file.positive("num_attention_heads");
   config.intermediate_size = file.positive("intermediate_size");
   config.vocabulary = file.positive("vocab_size");
@@ -68,14 +68,7 @@ BertConfig read_bert_config(const JsonFile& file) {
   config.token_types = file.positive("type_vocab_size");
   config.activation = file.string("hidden_act", "gelu");
   config.epsilon = static_cast<float>(file.number("layer_norm_eps", 1e-12));
-  if (config.hidden_size % config.heads != 0) {
-    throw_bad_input(path + ": hidden_size " + std::to_string(config.hidden_size) +
-                    " is no multiple of num_attention_heads " + std::to_string(config.heads));
-  }
-  if (config.layers > kMaxLayers) {
-    throw_bad_input(path + ": num_hidden_layers " + std::to_string(config.layers) +
-                    " is more than 1000");
-  }
+  check_heads(file, config.hidden_size, config.heads);
   return config;
 }
 

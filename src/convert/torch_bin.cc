@@ -67,7 +67,10 @@ std::shared_ptr<const std::vector<std::byte>> gathered(const StoredTensor& tenso
     int64_t in = 0;
     for (size_t i = 0; i < index.size(); ++i) in += index[i] * tensor.strides[i];
     std::memcpy(copy->data() + out, from.data() + static_cast<size_t>(in) * element, element);
-    for (size_t i = index.size(); i-- > 0 && ++index[i] == tensor.dims[i];) index[i] = 0;
+    for (size_t i = index.size(); i > 0; --i) {
+      if (++index[i - 1] < tensor.dims[i - 1]) break;
+      index[i - 1] = 0;
+    }
   }
   return copy;
 }

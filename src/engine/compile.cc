@@ -1,6 +1,7 @@
 #include "engine/compile.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "base/cpu.h"
 #include "embedforge/error.h"
@@ -31,7 +32,7 @@ int choose_chunk(const kernels::LinearKernel& kernel, Tier tier, int width, int 
 }
 
 /// The cached pack is of another program; caught by compile().
-struct StalePack {};
+struct StalePack : std::exception {};
 
 class Compiler {
  public:

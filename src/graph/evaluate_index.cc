@@ -147,6 +147,7 @@ std::vector<Tensor> split(const Call& call) {
   const auto total = static_cast<int64_t>(parts.size);
   const int64_t each = outputs == 0 ? 0 : (total + outputs - 1) / outputs;
   std::vector<int64_t> sizes;
+  sizes.reserve(call.node().outputs.size());
   for (int64_t i = 0; i < outputs; ++i) {
     sizes.push_back(std::clamp<int64_t>(total - i * each, 0, each));
   }

@@ -10,7 +10,7 @@
 namespace embedforge::passes {
 namespace {
 
-constexpr int64_t kSmall = 1024;  // elements of shape arithmetic
+constexpr int64_t kSmallCount = 1024;  // elements of shape arithmetic
 
 /// What the value is for any input; nullptr when it isn't known to be the same.
 const Tensor* fixed_content(const Probes& probes, const std::string& value) {
@@ -20,7 +20,7 @@ const Tensor* fixed_content(const Probes& probes, const std::string& value) {
   const Tensor& a = *first->content;
   const Tensor& b = *second->content;
   const bool same = a.type == b.type && a.dims == b.dims && std::ranges::equal(a.bytes, b.bytes);
-  return same && a.element_count() <= kSmall ? &a : nullptr;
+  return same && a.element_count() <= kSmallCount ? &a : nullptr;
 }
 
 /// True when the value's content follows from shapes alone, not from the mask's elements.

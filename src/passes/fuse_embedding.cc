@@ -141,7 +141,7 @@ std::string as_int32(Editor& editor, const Probes& probes, const std::string& va
                        {{"to", static_cast<int64_t>(DataType::kInt32)}});
 }
 
-void fuse(Editor& editor, const Probes& probes, Node& node) {
+void fuse_embedding_at(Editor& editor, const Probes& probes, Node& node) {
   const auto norm = match_layer_norm(editor, probes, node);
   if (!norm) return;
   const auto embedding = sort_out(editor, probes, addends(editor, probes, norm->input));
@@ -167,7 +167,7 @@ void fuse(Editor& editor, const Probes& probes, Node& node) {
 void fuse_embedding(Graph& graph) {
   Editor editor(graph);
   const Probes probes(editor);
-  for (Node& node : graph.nodes) fuse(editor, probes, node);
+  for (Node& node : graph.nodes) fuse_embedding_at(editor, probes, node);
   editor.finish();
 }
 

@@ -25,7 +25,7 @@ bool is_token_value(const Probes& probes, const std::string& value) {
          probes.is_float(value);
 }
 
-void fuse(Editor& editor, const Probes& probes, Node& node) {
+void fuse_skip_norm_at(Editor& editor, const Probes& probes, Node& node) {
   const auto norm = match_layer_norm(editor, probes, node);
   if (!norm) return;
   Node* sum = editor.maker(norm->input, "Add");
@@ -52,7 +52,7 @@ void fuse(Editor& editor, const Probes& probes, Node& node) {
 void fuse_skip_norm(Graph& graph) {
   Editor editor(graph);
   const Probes probes(editor);
-  for (Node& node : graph.nodes) fuse(editor, probes, node);
+  for (Node& node : graph.nodes) fuse_skip_norm_at(editor, probes, node);
   editor.finish();
 }
 

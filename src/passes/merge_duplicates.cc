@@ -8,12 +8,12 @@
 namespace embedforge::passes {
 namespace {
 
-constexpr size_t kSmall = 4096;  // bytes of a constant
+constexpr size_t kSmallBytes = 4096;  // of a constant
 
 std::string text_of(const Tensor& tensor) {
   std::string out = std::to_string(static_cast<int32_t>(tensor.type)) + "[";
   for (const int64_t dim : tensor.dims) out += std::to_string(dim) + ",";
-  out += "]";
+  out += ']';
   out.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
   return out;
 }
@@ -46,7 +46,8 @@ std::string key_of(const Node& node) {
   out += std::to_string(node.outputs.size()) + "\n";
   for (const auto& [name, value] : node.attributes) {
     if (std::holds_alternative<std::shared_ptr<Graph>>(value)) return "";
-    if (const auto* tensor = std::get_if<Tensor>(&value); tensor && tensor->bytes.size() > kSmall)
+    if (const auto* tensor = std::get_if<Tensor>(&value);
+        tensor && tensor->bytes.size() > kSmallBytes)
       return "";
     const auto write = [](const auto& each) -> std::string {
       if constexpr (std::is_same_v<std::decay_t<decltype(each)>, std::shared_ptr<Graph>>) {
@@ -74,7 +75,7 @@ void replace_uses(Editor& editor, const std::string& from, const std::string& to
 void merge_constants(Editor& editor) {
   std::map<std::string, std::string> first;
   for (const auto& [name, tensor] : editor.graph().initializers) {
-    if (tensor.bytes.size() > kSmall || tensor.type == DataType::kString) continue;
+    if (tensor.bytes.size() > kSmallBytes || tensor.type == DataType::kString) continue;
     const auto [found, added] = first.emplace(text_of(tensor), name);
     if (!added) replace_uses(editor, name, found->second);
   }

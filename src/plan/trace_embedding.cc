@@ -74,7 +74,7 @@ View index_view(const Call& call, const Known& indices, int64_t width) {
   return out;
 }
 
-Forms gather(const Call& call) {
+Forms lookup(const Call& call) {
   if (call.viewed(0) != nullptr) return gather_columns(call);
   const Constant* table = call.constant(0);
   const Known* indices = call.known(1);
@@ -151,7 +151,7 @@ EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& i
 }
 
 Handler find_embedding(const Node& node) {
-  return node.domain.empty() && node.op_type == "Gather" ? gather : nullptr;
+  return node.domain.empty() && node.op_type == "Gather" ? lookup : nullptr;
 }
 
 }  // namespace embedforge::raising

@@ -203,7 +203,7 @@ Forms skip_layer_norm(const Call& call) {
   return {out, unused, unused, sum};
 }
 
-Forms gelu(const Call& call) {
+Forms fused_gelu(const Call& call) {
   const std::string& op = call.node().op_type;
   const Viewed in = add_bias(call, without_rounding(call.need_viewed(0)), 1);
   const bool tanh = op == "FastGelu";
@@ -242,10 +242,10 @@ void check_mask_input(const Call& call, size_t i) {
 Handler find_fused(const Node& node) {
   static const std::map<std::string, Handler> kHandlers = {
       {"Attention", packed},
-      {"BiasGelu", gelu},
+      {"BiasGelu", fused_gelu},
       {"EmbedLayerNormalization", embed_layer_norm},
-      {"FastGelu", gelu},
-      {"Gelu", gelu},
+      {"FastGelu", fused_gelu},
+      {"Gelu", fused_gelu},
       {"MultiHeadAttention", separate},
       {"QAttention", quantized_packed},
       {"QEmbedLayerNormalization", quantized_embed_layer_norm},

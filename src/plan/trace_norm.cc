@@ -7,7 +7,7 @@
 namespace embedforge::raising {
 namespace {
 
-using Kind = Stat::Kind;
+using StatKind = Stat::Kind;
 
 Samples square(const Samples& values) {
   Samples out{};
@@ -62,7 +62,7 @@ std::optional<HeadColumns> head_columns(const Viewed& in) {
 Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
   const MapOf map = as_map(in.of);
   const auto heads = head_columns(in);
-  Stat stat{map.in, Kind::kMean, stat_points()};
+  Stat stat{map.in, StatKind::kMean, stat_points()};
   if (heads) {
     stat.group = heads->size;
     stat.column = in.view.column;
@@ -74,12 +74,12 @@ Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
   }
   if (is_square) {
     const auto* centered = map.in->get<Centered>();
-    stat.kind = !mean                 ? Kind::kSumSquare
-                : centered != nullptr ? Kind::kVariance
-                                      : Kind::kMeanSquare;
+    stat.kind = !mean                 ? StatKind::kSumSquare
+                : centered != nullptr ? StatKind::kVariance
+                                      : StatKind::kMeanSquare;
     if (mean && centered != nullptr) stat.in = centered->in;
   } else if (!mean && in.view.axes.size() == 2) {
-    stat.kind = Kind::kSumMapped;
+    stat.kind = StatKind::kSumMapped;
     stat.squares = map.values;
   } else if (!mean || map.values != map_points()) {
     call.refuse("reduces something that is neither a value nor its square");
@@ -201,19 +201,20 @@ Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samp
   const auto ones = std::vector<float>(static_cast<size_t>(width), 1);
   const auto epsilon = epsilon_of(factor);
   const auto* centered = in.of->get<Centered>();
-  if (stat.kind == Kind::kVariance && centered != nullptr && centered->in == stat.in && epsilon) {
+  if (stat.kind == StatKind::kVariance && centered != nullptr && centered->in == stat.in &&
+      epsilon) {
     return normalize_rows(call, {stat.in, in.view}, NormKind::kLayerNorm, ones, {}, *epsilon);
   }
-  if (stat.kind == Kind::kMeanSquare && stat.in == in.of && epsilon && stat.group == heads.size &&
-      (stat.group == 0 || stat.column == in.view.column)) {
+  if (stat.kind == StatKind::kMeanSquare && stat.in == in.of && epsilon &&
+      stat.group == heads.size && (stat.group == 0 || stat.column == in.view.column)) {
     return normalize_rows(call, in, NormKind::kRmsNorm, ones, {}, *epsilon, stat.group);
   }
-  if (stat.kind == Kind::kSumSquare && stat.in == in.of && is_inverse_root(factor)) {
+  if (stat.kind == StatKind::kSumSquare && stat.in == in.of && is_inverse_root(factor)) {
     return normalized_pool(call, in);
   }
   const MapOf map = as_map(in.of);
-  if (stat.kind == Kind::kSumMapped && stat.in == map.in && stat.squares == square(map.values) &&
-      is_inverse_root(factor)) {
+  if (stat.kind == StatKind::kSumMapped && stat.in == map.in &&
+      stat.squares == square(map.values) && is_inverse_root(factor)) {
     return normalized_pool(call, in);
   }
   call.refuse("scales rows in a way that is no normalization");

@@ -16,15 +16,15 @@
 namespace embedforge::raising {
 namespace {
 
-using Kind = Stat::Kind;
+using StatKind = Stat::Kind;
 
 /// The row's bound of this kind, when `of` is that and no function of it.
-const Stat* bound(const Ref& of, Kind kind) {
+const Stat* bound(const Ref& of, StatKind kind) {
   const auto* stat = of->get<Stat>();
   return stat != nullptr && stat->kind == kind && stat->values == stat_points() ? stat : nullptr;
 }
 
-Viewed stat_like(const Call& call, const Viewed& like, const Ref& in, Kind kind) {
+Viewed stat_like(const Call& call, const Viewed& like, const Ref& in, StatKind kind) {
   return {make(call, Stat{in, kind, stat_points()}, 1, {in}), like.view};
 }
 
@@ -58,6 +58,7 @@ std::vector<float> column_sums(const Weight& w) {
   std::vector<int64_t> sums(static_cast<size_t>(w.n), 0);
   w.data.type == DataType::kInt8 ? add_columns<int8_t>(w, sums) : add_columns<uint8_t>(w, sums);
   std::vector<float> out;
+  out.reserve(sums.size());
   for (size_t n = 0; n < sums.size(); ++n) {
     const auto sum = static_cast<double>(sums[n] - w.k * w.zero_points[n]);
     out.push_back(static_cast<float>(sum * w.scales[n]));
@@ -143,8 +144,8 @@ bool is_row_quantized(const Ref& of) {
 }
 
 Form row_bound(const Call& call, const Viewed& in, bool keep_axis) {
-  Viewed out =
-      stat_like(call, in, in.of, call.node().op_type == "ReduceMax" ? Kind::kMax : Kind::kMin);
+  Viewed out = stat_like(call, in, in.of,
+                         call.node().op_type == "ReduceMax" ? StatKind::kMax : StatKind::kMin);
   out.view.axes.back() = {};
   if (!keep_axis) out.view.axes.pop_back();
   return out;
@@ -153,17 +154,17 @@ Form row_bound(const Call& call, const Viewed& in, bool keep_axis) {
 std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Viewed& b,
                                      const std::string& op) {
   if (op == "Sub") {
-    const Stat* low = bound(b.of, Kind::kMin);
+    const Stat* low = bound(b.of, StatKind::kMin);
     if (low == nullptr) return std::nullopt;
-    if (const Stat* high = bound(a.of, Kind::kMax); high != nullptr && high->in == low->in) {
-      return stat_like(call, a, low->in, Kind::kRange);
+    if (const Stat* high = bound(a.of, StatKind::kMax); high != nullptr && high->in == low->in) {
+      return stat_like(call, a, low->in, StatKind::kRange);
     }
     if (a.of != low->in) return std::nullopt;
     return Viewed{make(call, FromLow{a.of}, a.of->width, {a.of}), a.view};
   }
   if (op == "Div") {
     const auto* part = a.of->get<FromLow>();
-    const Stat* range = bound(b.of, Kind::kRange);
+    const Stat* range = bound(b.of, StatKind::kRange);
     if (part == nullptr || range == nullptr || range->in != part->in) return std::nullopt;
     return Viewed{make(call, UnitRow{part->in}, a.of->width, {part->in}), a.view};
   }
@@ -172,7 +173,7 @@ std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Vi
     const Viewed& right = swapped ? a : b;
     if (op == "Mul") {
       const auto* integers = left.of->get<IntegerProduct>();
-      const Stat* range = bound(right.of, Kind::kRange);
+      const Stat* range = bound(right.of, StatKind::kRange);
       if (integers == nullptr || !integers->by_row || range == nullptr) continue;
       if (range->in == integers->in) return range_product(call, left, *integers);
     }
@@ -199,7 +200,7 @@ std::optional<Form> row_scaled(const Call& call, const Viewed& in,
     for (size_t n = 0; n < factors.size(); ++n) out.weight.scales[n] *= factors[n];
     return Viewed{make(call, out, in.of->width, {out.in}), in.view};
   }
-  if (const Stat* low = bound(in.of, Kind::kMin); low != nullptr) {
+  if (const Stat* low = bound(in.of, StatKind::kMin); low != nullptr) {
     if (in.view.axes.empty() || !in.view.axes.back().empty()) return std::nullopt;
     Viewed out = in;
     const auto width = static_cast<int64_t>(factors.size());

@@ -52,8 +52,10 @@ RangeFinder::Bounds RangeFinder::percentile() const {
   const double least = total_ * kLeftOut / 2;
   size_t first = 0;
   size_t last = kBins - 1;
-  for (double sum = counts_[first]; sum <= least && first < last; sum += counts_[first]) ++first;
-  for (double sum = counts_[last]; sum <= least && last > first; sum += counts_[last]) --last;
+  double below = counts_[first];
+  while (below <= least && first < last) below += counts_[++first];
+  double above = counts_[last];
+  while (above <= least && last > first) above += counts_[--last];
   return {std::min(0.0, std::max<double>(low_, bin_low(first))),
           std::max(0.0, std::min<double>(high_, bin_low(last + 1)))};
 }
@@ -113,7 +115,8 @@ template <typename Loss>
 RangeFinder::Bounds RangeFinder::least(Loss loss) const {
   Bounds best{low_, high_};
   double least = loss(best);
-  for (double part = 0.98; part > 0.2; part -= 0.02) {
+  for (int percent = 98; percent > 20; percent -= 2) {
+    const double part = percent / 100.0;
     const Bounds bounds{low_ * part, high_ * part};
     const double d = loss(bounds);
     if (d >= least) continue;

@@ -71,6 +71,7 @@ void write_table(NodeWriter& writer, const Node& node, const Tensor& tensor) {
   const std::vector<float> values = to_floats(tensor);
   std::vector<int8_t> q(values.size());
   std::vector<float> scales;
+  scales.reserve(static_cast<size_t>(rows));
   for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
     scales.push_back(round_row(std::span(values).subspan(row * width, width), &q[row * width]));
   }

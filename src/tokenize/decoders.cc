@@ -70,7 +70,7 @@ std::string strip(const std::string& token, const StripDecoder& decoder) {
   return out;
 }
 
-struct Apply {
+struct ApplyDecoder {
   std::vector<std::string>& tokens;
 
   void operator()(const WordPieceDecoder& decoder) const {
@@ -180,7 +180,7 @@ struct Apply {
 }  // namespace
 
 std::string decode_tokens(const std::vector<Decoder>& steps, std::vector<std::string> tokens) {
-  for (const Decoder& step : steps) std::visit(Apply{tokens}, step);
+  for (const Decoder& step : steps) std::visit(ApplyDecoder{tokens}, step);
   return join(tokens);
 }
 

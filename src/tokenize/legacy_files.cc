@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/mapped_file.h"
 #include "embedforge/error.h"
 #include "tokenize/json_field.h"
@@ -177,8 +179,14 @@ json LegacySettings::added_tokens() const {
   if (it == config.end() || !it->is_object()) return tokens;
   for (const auto& [id, entry] : it->items()) {
     if (!entry.is_object()) continue;
+    int32_t number = 0;
+    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+    if (error != std::errc() || end != id.data() + id.size()) {
+      throw_bad_input("tokenizer_config.json: added_tokens_decoder has the key '" + id +
+                      "', which is not a token's id");
+    }
     json token = entry;
-    token["id"] = std::atoi(id.c_str());
+    token["id"] = number;
     tokens.push_back(std::move(token));
   }
   std::sort(tokens.begin(), tokens.end(),

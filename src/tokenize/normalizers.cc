@@ -63,7 +63,7 @@ void replace_piece(const Pieces& in, const Piece& piece, Rewriter& out,
   out.copy_to(piece.end);
 }
 
-struct Apply {
+struct ApplyNormalizer {
   Pieces& pieces;
   Pieces& scratch;
 
@@ -121,7 +121,7 @@ struct Apply {
 }  // namespace
 
 void normalize(const std::vector<Normalizer>& steps, Pieces& pieces, Pieces& scratch) {
-  for (const Normalizer& step : steps) std::visit(Apply{pieces, scratch}, step);
+  for (const Normalizer& step : steps) std::visit(ApplyNormalizer{pieces, scratch}, step);
 }
 
 bool needs_origins(const std::vector<Normalizer>& steps) {

@@ -27,7 +27,7 @@ void word_runs(const Pieces& in, const Piece& piece, std::vector<Run>& runs) {
   }
 }
 
-struct Apply {
+struct ApplyPreTokenizer {
   Pieces& pieces;
   Pieces& scratch;
 
@@ -136,7 +136,7 @@ struct Apply {
 }  // namespace
 
 void pre_tokenize(const std::vector<PreTokenizer>& steps, Pieces& pieces, Pieces& scratch) {
-  for (const PreTokenizer& step : steps) std::visit(Apply{pieces, scratch}, step);
+  for (const PreTokenizer& step : steps) std::visit(ApplyPreTokenizer{pieces, scratch}, step);
 }
 
 bool needs_origins(const std::vector<PreTokenizer>& steps) {

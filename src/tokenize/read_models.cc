@@ -99,7 +99,9 @@ double as_serde_reads(double score) {
     significand = significand * 10 + static_cast<uint64_t>(*p - '0');
     if (fraction) --exponent;
   }
-  if (p < end) exponent += std::atoi(p + 1);
+  int written = 0;  // std::to_chars writes a sign always, std::from_chars reads no plus
+  if (p < end) std::from_chars(p[1] == '+' ? p + 2 : p + 1, end, written);
+  exponent += written;
   if (exponent > 22 || exponent < -300) return score;
   static const std::vector<double> powers = [] {
     std::vector<double> all;

@@ -125,7 +125,7 @@ class Translator {
     const std::string body = in_.substr(at_ + 1, end - at_ - 1);
     const bool digits = !body.empty() && body.find_first_not_of("0123456789,") == std::string::npos;
     if (!digits) return copy(1);
-    if (body == "1" || body.starts_with("1,") || body.starts_with("0,") || body.starts_with(",")) {
+    if (body == "1" || body.starts_with("1,") || body.starts_with("0,") || body.starts_with(',')) {
       out_ += body[0] == '1' ? "{1,}" : "{0,}";
       at_ = end + 2;
       return;

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kMark = "\xE2\x96\x81";  // U+2581 stands for a space
+constexpr const char* kSpaceMark = "\xE2\x96\x81";  // U+2581 stands for a space
 
 enum PieceType {
   kNormal = 1,
@@ -250,11 +250,11 @@ json sentencepiece_document(std::string_view bytes, const std::string& file,
   if (model.remove_extra_spaces) {
     normalizers.push_back({{"type", "Strip"}, {"strip_left", false}, {"strip_right", true}});
     normalizers.push_back(
-        {{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", kMark}});
+        {{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", kSpaceMark}});
   }
   const char* scheme = model.add_dummy_prefix ? "always" : "never";
   const json metaspace = {{"type", "Metaspace"},
-                          {"replacement", kMark},
+                          {"replacement", kSpaceMark},
                           {"prepend_scheme", scheme},
                           {"split", model.type == kUnigramModel}};
   json post;
@@ -269,7 +269,7 @@ json sentencepiece_document(std::string_view bytes, const std::string& file,
   if (model.type == kBpeModel) {
     decoder = {{"type", "Sequence"},
                {"decoders",
-                {{{"type", "Replace"}, {"pattern", {{"String", kMark}}}, {"content", " "}},
+                {{{"type", "Replace"}, {"pattern", {{"String", kSpaceMark}}}, {"content", " "}},
                  {{"type", "ByteFallback"}},
                  {{"type", "Fuse"}},
                  {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};

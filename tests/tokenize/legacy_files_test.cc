@@ -1,6 +1,7 @@
 // Tokenizers without a tokenizer.json give the same as the tokenizer.json that says the same.
 #include "tokenize/legacy_files.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -73,6 +74,22 @@ TEST(LegacyFiles, VocabTxtObeysTheConfiguration) {
   EXPECT_EQ(Tokenizer::load(folder.path()).encode("A").ids, (std::vector<int32_t>{1, 4, 2}));
   write(folder.path() / "tokenizer_config.json", R"({"do_lower_case":false})");
   EXPECT_EQ(Tokenizer::load(folder.path()).encode("A").ids, (std::vector<int32_t>{1, 3, 2}));
+}
+
+TEST(LegacyFiles, KeysOfAddedTokensAreIds) {
+  const TemporaryFolder folder;
+  write(folder.path() / "vocab.txt", "[UNK]\n[CLS]\n[SEP]\n");
+  for (const std::string key : {"", "x", "1x", "99999999999"}) {
+    write(folder.path() / "tokenizer_config.json",
+          R"({"added_tokens_decoder":{")" + key + R"(":{"content":"[SEP]"}}})");
+    try {
+      (void)Tokenizer::load(folder.path());
+      ADD_FAILURE() << "no error for key '" << key << "'";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::kBadInput);
+      EXPECT_THAT(e.what(), testing::HasSubstr("added_tokens_decoder has the key '" + key + "'"));
+    }
+  }
 }
 
 TEST(LegacyFiles, VocabJsonAndMerges) {

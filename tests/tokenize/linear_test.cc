@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-Tokenizer golden(const std::string& name) {
+Tokenizer golden_tokenizer(const std::string& name) {
   std::ifstream file(std::filesystem::path(EMBEDFORGE_TEST_DATA) / ("tokenizer_" + name + ".json"));
   return Tokenizer::parse(json::parse(file)["tokenizer"].dump(), name);
 }
@@ -31,7 +31,7 @@ std::string repeated(const std::string& unit) {
 class LinearTime : public testing::TestWithParam<std::string> {};
 
 TEST_P(LinearTime, OnLongRuns) {
-  const Tokenizer tokenizer = golden(GetParam());
+  const Tokenizer tokenizer = golden_tokenizer(GetParam());
   for (const std::string unit : {"a", "e\xCC\x81", "\xCC\x81", "\xE4\xBD\xA0", " ", "'", "\n", "=",
                                  "[CLS]", "<mask> ", "\xF0\x9F\x91\x8D\xE2\x80\x8D", "xyz "}) {
     SCOPED_TRACE(unit);
@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(Tokenizers, LinearTime,
                          [](const auto& one) { return one.param; });
 
 TEST(Threads, ShareATokenizer) {
-  const Tokenizer tokenizer = golden("bert");
+  const Tokenizer tokenizer = golden_tokenizer("bert");
   const std::string text = "The quick brown fox \xE4\xBD\xA0 caf\xC3\xA9 jumps";
   const std::vector<int32_t> expected = tokenizer.encode(text).ids;
   std::vector<std::thread> threads;
@@ -68,7 +68,7 @@ TEST(Threads, ShareATokenizer) {
 }
 
 TEST(CountTokens, CountsWhatAppendIdsGives) {
-  const Tokenizer tokenizer = golden("bert");
+  const Tokenizer tokenizer = golden_tokenizer("bert");
   EXPECT_EQ(tokenizer.count_tokens("the quick fox"), tokenizer.encode("the quick fox").ids.size());
   EXPECT_EQ(tokenizer.count_tokens("the quick fox", {.max_length = 4}), 4U);
 }

@@ -158,7 +158,7 @@ void run(const LinearArgs& args) noexcept {
 }
 
 template <int kPlanes>
-constexpr LinearKernel make_kernel() {
+constexpr LinearKernel make_kernel() noexcept {
   return {.row_block = kTileRows,
           .column_block = kColumns,
           .block_bytes = block_bytes<kPlanes>,
