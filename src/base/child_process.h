@@ -35,6 +35,7 @@ class ChildProcess {
   bool write(std::string_view bytes);
   bool read(void* data, size_t size);
   std::optional<std::string> read_line();  // without its end
+  pid_t id() const { return process_; }
 
  private:
   int socket_ = -1;
