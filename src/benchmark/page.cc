@@ -13,12 +13,12 @@ constexpr const char* kHead = R"(<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>embedforge benchmark</title>
 <style>
-  body { font: 15px/1.45 system-ui, sans-serif; color: #1d2433; max-width: 1080px; margin: 2rem auto; padding: 0 1rem; }
+  body { font: 14px/1.45 system-ui, sans-serif; color: #1d2433; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
   h1 { font-size: 1.5rem; margin: 0 0 1rem; }
   h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
   .wide { overflow-x: auto; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-  th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #d9dee7; }
+  th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid #d9dee7; }
   th { color: #566074; font-weight: 600; }
   th:first-child, td:first-child, .left { text-align: left; }
   .native td:first-child { color: #0b6e4f; font-weight: 600; }

@@ -92,6 +92,7 @@ std::vector<Row> rows_of(const Report& report, size_t workload) {
 
 std::string ratio_text(const Ratio& ratio) {
   if (ratio.value <= 0) return "";
+  if (ratio.low == ratio.high) return fmt::format("{:.2f}", ratio.value);
   return fmt::format("{:.2f} [{:.2f} {:.2f}]", ratio.value, ratio.low, ratio.high);
 }
 
@@ -112,7 +113,9 @@ std::vector<std::pair<std::string, std::string>> machine_lines(const Report& rep
       {"load",
        fmt::format("{:.2f} tasks in the minute before{}", m.load,
                    m.load > 0.3 * m.threads ? ": others were at work, so figures may vary" : "")},
-      {"measured", fmt::format("{}, {} rounds in turn", m.time, report.rounds)}};
+      {"measured",
+       fmt::format("{}, {} in turn", m.time,
+                   report.rounds == 1 ? "one round" : fmt::format("{} rounds", report.rounds))}};
 }
 
 std::vector<std::string> notes_of(const Report& report) {

@@ -49,9 +49,9 @@ std::string to_html(const Report& report);
 
 /// Notes on how to read the figures, one a line, for people.
 std::vector<std::string> notes_of(const Report& report);
-/// "fits 2 of 2 processors" and the like: name and value.
+/// What a reader needs to know of the run: name and value.
 std::vector<std::pair<std::string, std::string>> machine_lines(const Report& report);
-/// "5.12 [4.98 5.27]"
+/// "5.12 [4.98 5.27]"; "5.12" when the interval has no width
 std::string ratio_text(const Ratio& ratio);
 /// "why (pip install ..)"
 std::string missing_text(const Measured& engine);
