@@ -10,7 +10,7 @@
 namespace embedforge::benchmarking {
 namespace {
 
-constexpr double kWidth = 1040, kLeft = 150, kBar = 430, kRow = 26, kPanelHead = 58,
+constexpr double kWidth = 1100, kLeft = 150, kBar = 430, kRow = 26, kPanelHead = 58,
                  kPanelFoot = 34;
 constexpr const char* kNative = "#0b6e4f";
 constexpr const char* kPeer = "#8a94a6";
@@ -43,7 +43,10 @@ struct Panel {
   bool latency;
   std::vector<Row> rows;
   double value(const Row& row) const { return latency ? row.p50 : row.texts_per_second; }
-  /// In ascending order.
+  /// What the axis has room for; a p99 may lie beyond it.
+  double extent(const Row& row, double texts) const {
+    return latency ? row.p90 : 1e3 * texts / row.least;
+  }
   std::array<double, 2> marks(const Row& row, double texts) const {
     if (latency) return {row.p90, row.p99};
     return {1e3 * texts / row.most, 1e3 * texts / row.least};
@@ -55,7 +58,7 @@ std::string panel_svg(const Report& report, size_t w, double top) {
   const auto texts = static_cast<double>(workload.texts.size());
   const Panel panel{workload.repeat > 1, rows_of(report, w)};
   double most = 0;
-  for (const Row& row : panel.rows) most = std::max(most, panel.marks(row, texts)[1]);
+  for (const Row& row : panel.rows) most = std::max(most, panel.extent(row, texts));
   const double step = axis_step(most);
   const double scale = kBar / (step * std::ceil(most / step));
   const double bottom = top + kPanelHead + kRow * static_cast<double>(panel.rows.size());
@@ -69,7 +72,7 @@ std::string panel_svg(const Report& report, size_t w, double top) {
   out += text(kLeft + kBar + 20, top + 40, "start", "note",
               panel.latency ? "p50 / p90 / p99 ms" : "texts/s");
   out += text(kLeft + kBar + 190, top + 40, "start", "note", "x " + reference + " [95 %]");
-  out += text(kLeft + kBar + 330, top + 40, "start", "note", "cosine mean / min");
+  out += text(kLeft + kBar + 365, top + 40, "start", "note", "cosine mean / min");
   for (double tick = 0; tick * scale <= kBar + 0.5; tick += step) {
     out += line(kLeft + tick * scale, top + kPanelHead - 8, bottom, "#d9dee7", 1);
     out += text(kLeft + tick * scale, bottom + 14, "middle", "note", fmt::format("{:g}", tick));
@@ -82,13 +85,13 @@ std::string panel_svg(const Report& report, size_t w, double top) {
     out += fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"18\" fill=\"{}\"/>\n",
                        kLeft, y, length, row.engine->native() ? kNative : kPeer);
     for (const double mark : panel.marks(row, texts)) {
-      out += line(kLeft + mark * scale, y + 3, y + 15, "#1d2433", 1.5);
+      if (mark * scale <= kBar) out += line(kLeft + mark * scale, y + 3, y + 15, "#1d2433", 1.5);
     }
     out += text(kLeft + kBar + 20, middle + 4, "start", "value",
                 panel.latency ? fmt::format("{:.2f} / {:.2f} / {:.2f}", row.p50, row.p90, row.p99)
                               : fmt::format("{:.0f}", row.texts_per_second));
     out += text(kLeft + kBar + 190, middle + 4, "start", "value", ratio_text(row.to_reference));
-    out += text(kLeft + kBar + 330, middle + 4, "start", "value",
+    out += text(kLeft + kBar + 365, middle + 4, "start", "value",
                 fmt::format("{:.5f} / {:.5f}", row.cosine.mean, row.cosine.min));
     y += kRow;
   }
