@@ -83,9 +83,10 @@ json peer_start(const EngineRequest& request, const ModelFiles& files, const Mod
 Engine peer_engine(const Peer& peer, const EngineRequest& request, const fs::path& work,
                    json start) {
   Engine out{.name = peer.name, .prepares = peer.prepares};
-  if (peer.weights && start["checkpoint"] == "") {
+  if (peer.weights && start["checkpoint"].get<std::string>().empty()) {
     out.missing = request.model + " has no weights; name its checkpoint with --checkpoint";
-  } else if (start["pooling"] == "" && std::string_view(peer.name) != "torch") {
+  } else if (start["pooling"].get<std::string>().empty() &&
+             std::string_view(peer.name) != "torch") {
     out.missing = "only mean and first-token pooling without further layers is measured there";
   }
   start["engine"] = peer.name;

@@ -41,8 +41,7 @@ fs::path origin(const ResolvedModel& source) {
 fs::path work_folder(const fs::path& origin) {
   const fs::path cache =
       pack_cache_folder().value_or(fs::temp_directory_path() / "embedforge-cache");
-  const fs::path folder =
-      cache / fmt::format("bench-{:016x}", std::hash<std::string>{}(origin.string()));
+  fs::path folder = cache / fmt::format("bench-{:016x}", std::hash<std::string>{}(origin.string()));
   const std::string key = pack_key(origin, "", "");
   const fs::path note = folder / "made-from.txt";
   std::ifstream in(note);

@@ -12,6 +12,7 @@ using Json = nlohmann::ordered_json;
 
 std::vector<double> round_medians(const Series& series) {
   std::vector<double> out;
+  out.reserve(series.seconds.size());
   for (const std::vector<double>& round : series.seconds) out.push_back(median(round));
   return out;
 }
