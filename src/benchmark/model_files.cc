@@ -16,8 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A file that an earlier run made here gives way to the model's own of that name.
 void link(const fs::path& target, const fs::path& at) {
-  if (!fs::exists(at)) fs::create_symlink(fs::canonical(target), at);
+  if (fs::is_symlink(at) && fs::exists(at)) return;
+  fs::remove(at);
+  fs::create_symlink(fs::canonical(target), at);
 }
 
 /// Links to everything in the folder but onnx/; with `onnx` false no .onnx files either.

@@ -304,10 +304,10 @@ def choose(peer: Peer, workloads: dict[str, list[str]], names: list[str]) -> dic
         encode = peer.encoder(setting)
         for name in names:
             texts = workloads[name]
-            texts = texts[:: max(1, len(texts) // 128)]
+            texts = texts[:: max(1, len(texts) // 64)]
             encode(texts)
             times: list[float] = []
-            while len(times) < 3 or (len(times) < 15 and sum(times) < 0.5):
+            while len(times) < 15 and sum(times) < 0.5:
                 begin = time.perf_counter()
                 encode(texts)
                 times.append(time.perf_counter() - begin)
