@@ -67,6 +67,8 @@ def row_of(report: Report, workload: str, engine: str) -> Report | None:
 
 def ratio(row: Report) -> str:
     r = row["times_reference"]
+    if r["low"] == r["high"]:
+        return f"{r['value']:.2f}"
     return f"{r['value']:.2f} [{r['low']:.2f} {r['high']:.2f}]"
 
 
@@ -105,6 +107,7 @@ def random_checkpoint(folder: Path, tokenizer: Path, layers: int, width: int) ->
     folder.mkdir()
     for file in tokenizer.glob("*.json"):
         shutil.copy(file, folder)
+    shutil.copytree(tokenizer / "1_Pooling", folder / "1_Pooling")
     config = json.loads((folder / "config.json").read_text())
     config |= {
         "hidden_size": width,
