@@ -3,8 +3,7 @@
 //   kernel_bench --benchmark_filter=amx/int8
 #include <benchmark/benchmark.h>
 
-#include "engine/aligned.h"
-#include "kernels/table_fixture.h"
+#include "linear_case.h"
 
 namespace embedforge::kernels {
 namespace {
@@ -15,49 +14,12 @@ void run_linear(benchmark::State& state, const KernelTable& table, const LinearK
   const auto k = static_cast<int>(state.range(1));
   const auto n = static_cast<int>(state.range(2));
   if (table.enter != nullptr) table.enter();
-  const auto x = random_floats(static_cast<size_t>(rows) * k, 1);
-  const auto w = random_floats(static_cast<size_t>(k) * n, 2);
-  const auto bias = random_floats(static_cast<size_t>(n), 3);
-  std::vector<int8_t> q(w.size());
-  for (size_t i = 0; i < q.size(); ++i)
-    q[i] = static_cast<int8_t>(static_cast<int>(w[i] * 20) % 64);
-  const std::vector<float> scales(static_cast<size_t>(n), 0.01F);
-  const bool bytes = &kernel == &table.i8;
-  WeightView view{.k = k, .n = n, .stride_k = n, .stride_n = 1};
-  if (bytes) {
-    view.q = q.data();
-    view.scales = scales.data();
-  } else {
-    view.values = w.data();
-  }
-  AlignedBuffer weight(kernel.weight_bytes(k, n));
-  kernel.pack(view, weight.data());
-  std::vector<float> out(static_cast<size_t>(rows) * n);
-  LinearArgs args{.weight = weight.data(),
-                  .rows = rows,
-                  .k = k,
-                  .column_end = n,
-                  .bias = bias.data(),
-                  .act = act,
-                  .out = out.data(),
-                  .out_stride = static_cast<size_t>(n)};
-  AlignedBuffer a;
-  if (kernel.prepare != nullptr) {
-    a.reserve(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) *
-              kernel.block_bytes(k));
-    kernel.prepare(x.data(), static_cast<size_t>(k), rows, k, a.data());
-    args.a = a.data();
-    args.a_stride = kernel.block_bytes(k);
-  } else {
-    args.a = reinterpret_cast<const std::byte*>(x.data());
-    args.a_stride = static_cast<size_t>(k) * sizeof(float);
-  }
+  const LinearCase linear(table, kernel, rows, k, n, act);
   for (auto _ : state) {
-    kernel.run(args);
-    benchmark::DoNotOptimize(out.data());
+    linear.run();
     benchmark::ClobberMemory();
   }
-  const double work = static_cast<double>(state.iterations()) * rows * k * n / 1e9;
+  const double work = static_cast<double>(state.iterations()) * linear.multiply_adds() / 1e9;
   state.counters["GMAC/s"] = benchmark::Counter(work, benchmark::Counter::kIsRate);
 }
 

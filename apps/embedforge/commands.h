@@ -15,6 +15,8 @@ void add_similarity(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_optimize(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_eval(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_doctor(CLI::App& app);
 

@@ -1,10 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "backends/ort_library.h"
 #include "base/cpu.h"
@@ -14,6 +11,7 @@
 #include "embedforge/version.h"
 #include "hub/hub.h"
 #include "kernels/select.h"
+#include "named_texts.h"
 #include "output.h"
 
 namespace embedforge::app {
@@ -21,22 +19,6 @@ namespace {
 
 void line(const std::string& key, const std::string& value) {
   print(fmt::format("{:<12} {}\n", key, value));
-}
-
-std::string features() {
-  const CpuFeatures& cpu = cpu_features();
-  const std::vector<std::pair<const char*, bool>> known = {{"avx2", cpu.avx2},
-                                                           {"avx_vnni", cpu.avx_vnni},
-                                                           {"avx512", cpu.avx512},
-                                                           {"avx512_vnni", cpu.avx512_vnni},
-                                                           {"avx512_bf16", cpu.avx512_bf16},
-                                                           {"amx_bf16", cpu.amx_bf16},
-                                                           {"amx_int8", cpu.amx_int8}};
-  std::string text;
-  for (const auto& [name, present] : known) {
-    if (present) text += std::string(text.empty() ? "" : " ") + name;
-  }
-  return text.empty() ? "baseline only" : text;
 }
 
 std::string onnxruntime() {
@@ -50,16 +32,11 @@ std::string onnxruntime() {
   }
 }
 
-std::string python_name() {
-  const char* named = std::getenv("EMBEDFORGE_PYTHON");
-  return named != nullptr && *named != '\0' ? named : "python3";
-}
-
 void run_doctor() {
   const CpuFeatures& cpu = cpu_features();
   line("version", std::string("embedforge ") + kVersion);
   line("processor", cpu.model_name);
-  line("features", features());
+  line("features", feature_names());
   line("caches",
        fmt::format("{} kB L1, {} kB L2 a core", cpu.l1d_bytes >> 10U, cpu.l2_bytes >> 10U));
   line("kernels", std::string(kernels::best_table().name) + " (EMBEDFORGE_ISA chooses another)");
@@ -72,7 +49,7 @@ void run_doctor() {
   line("hub cache", hub_cache().string());
   line("providers", "native");
   line("", onnxruntime());
-  line("", "torch, through " + python_name() + " -m embedforge.torch_worker");
+  line("", "torch, through " + default_python() + " -m embedforge.torch_worker");
   line("", "openai tei ollama cohere voyage, over HTTP");
 }
 

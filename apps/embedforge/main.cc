@@ -41,6 +41,8 @@ void add_commands(CLI::App& app) {
   add_similarity(app);
   add_rerank(app);
   add_tokenize(app);
+  add_bench(app);
+  add_eval(app);
   add_inspect(app);
   add_doctor(app);
 }

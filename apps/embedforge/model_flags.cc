@@ -53,6 +53,7 @@ EmbedderOptions local_options(const ModelFlags& flags) {
   EmbedderOptions options;
   options.file = flags.file;
   options.tokenizer = flags.tokenizer;
+  options.precision = flags.precision;
   options.threads = flags.threads;
   options.max_length = flags.max_length;
   if (!flags.pooling.empty()) options.pooling = poolings().at(flags.pooling);
@@ -88,6 +89,7 @@ LoadedModel load_client(const ModelFlags& flags) {
   refuse(flags.threads != 0, "--threads", flags);
   refuse(flags.device_id != 0, "--device-id", flags);
   refuse(!flags.gpu_mem_limit.empty(), "--gpu-mem-limit", flags);
+  refuse(flags.precision != Precision::kAuto, "--compute", flags);
   if (flags.backend != "torch") {
     refuse(flags.device != "cpu", "--device", flags);
     refuse(flags.max_length != 0, "--max-length", flags);
@@ -111,6 +113,10 @@ LoadedModel load_client(const ModelFlags& flags) {
 
 }  // namespace
 
+std::vector<std::string> backend_names() {
+  return {"native", "onnxruntime", "torch", "openai", "tei", "ollama", "cohere", "voyage"};
+}
+
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command
       .add_option("MODEL", flags.model,
@@ -122,8 +128,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--tokenizer", flags.tokenizer,
                      "folder with tokenizer.json (default: the model's)");
   command.add_option("--backend", flags.backend)
-      ->check(CLI::IsMember(
-          {"native", "onnxruntime", "torch", "openai", "tei", "ollama", "cohere", "voyage"}))
+      ->check(CLI::IsMember(backend_names()))
       ->capture_default_str();
   command.add_option("--base-url", flags.base_url,
                      "of a server (default: OPENAI_BASE_URL and the like, then its usual address)");
@@ -156,6 +161,7 @@ EmbedderOptions native_options(const ModelFlags& flags) {
 LoadedModel load_model(const ModelFlags& flags) {
   if (flags.backend != "native" && flags.backend != "onnxruntime") return load_client(flags);
   refuse(!flags.base_url.empty(), "--base-url", flags);
+  refuse(flags.backend != "native" && flags.precision != Precision::kAuto, "--compute", flags);
   return load_local(flags);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "embedforge/embedder.h"
 
@@ -22,9 +23,13 @@ struct ModelFlags {
   int device_id = 0;
   std::string gpu_mem_limit;
   std::string pooling;
+  Precision precision = Precision::kAuto;  // native only
   int threads = 0;
   int max_length = 0;
 };
+
+/// Those that --backend takes.
+std::vector<std::string> backend_names();
 
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 

@@ -18,7 +18,7 @@ from conftest import CLI
 from texts import passages
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-COMMANDS = ["convert", "encode", "similarity", "tokenize", "inspect", "doctor"]
+COMMANDS = ["convert", "encode", "similarity", "tokenize", "bench", "eval", "inspect", "doctor"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

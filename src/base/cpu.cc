@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <utility>
 
 namespace embedforge {
 namespace {
@@ -92,6 +93,22 @@ CpuFeatures detect() {
 const CpuFeatures& cpu_features() {
   static const CpuFeatures cpu = detect();
   return cpu;
+}
+
+std::string feature_names() {
+  const CpuFeatures& cpu = cpu_features();
+  const std::pair<const char*, bool> known[] = {{"avx2", cpu.avx2},
+                                                {"avx_vnni", cpu.avx_vnni},
+                                                {"avx512", cpu.avx512},
+                                                {"avx512_vnni", cpu.avx512_vnni},
+                                                {"avx512_bf16", cpu.avx512_bf16},
+                                                {"amx_bf16", cpu.amx_bf16},
+                                                {"amx_int8", cpu.amx_int8}};
+  std::string text;
+  for (const auto& [name, present] : known) {
+    if (present) text += std::string(text.empty() ? "" : " ") + name;
+  }
+  return text.empty() ? "baseline only" : text;
 }
 
 }  // namespace embedforge

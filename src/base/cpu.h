@@ -24,4 +24,7 @@ struct CpuFeatures {
 /// ARCH_REQ_XCOMP_PERM).
 const CpuFeatures& cpu_features();
 
+/// Those that it has, by the names of the fields above: "avx2 avx512".
+std::string feature_names();
+
 }  // namespace embedforge

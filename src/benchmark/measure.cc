@@ -1,0 +1,195 @@
+#include "benchmark/measure.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+#include "embedforge/error.h"
+#include "embedforge/vectors.h"
+#include "evaluate/similarity.h"
+
+namespace embedforge::benchmarking {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kPause = std::chrono::milliseconds(100);  // other engines' threads stop spinning
+constexpr size_t kMemoryTexts = 32;
+
+/// A reason to leave an engine out.
+struct Left {
+  std::string reason, install;
+};
+
+class Worker {
+ public:
+  explicit Worker(const Engine& engine, bool prepare = false) : process_(engine.process) {
+    json start = engine.start;
+    start["prepare"] = prepare;
+    ask_line(start);
+  }
+
+  /// Its answer. Throws Left.
+  json ask(const json& request) {
+    ask_line(request);
+    return answer();
+  }
+  json answer() {
+    const std::optional<std::string> line = process_.read_line();
+    if (!line) throw Left{"its process stopped", ""};
+    json out = json::parse(*line, nullptr, false);
+    if (!out.is_object()) throw Left{"its process gave no answer", ""};
+    if (out.contains("missing"))
+      throw Left{out.value("reason", "not installed"), out["missing"].get<std::string>()};
+    if (out.contains("failed")) throw Left{out["failed"].get<std::string>(), ""};
+    return out;
+  }
+  Matrix vectors(const json& answer) {
+    Matrix out{answer.at("rows").get<size_t>(), answer.at("columns").get<size_t>(), {}};
+    out.values.resize(out.rows * out.columns);
+    if (!process_.read(out.values.data(), out.values.size() * sizeof(float)))
+      throw Left{"its process stopped", ""};
+    return out;
+  }
+  /// A field of /proc/PID/status in bytes.
+  uint64_t memory(const std::string& field) const {
+    std::ifstream in(fmt::format("/proc/{}/status", process_.id()));
+    for (std::string line; std::getline(in, line);) {
+      if (line.starts_with(field + ":")) return std::stoull(line.substr(field.size() + 1)) << 10U;
+    }
+    return 0;
+  }
+
+ private:
+  void ask_line(const json& request) {
+    if (!process_.write(request.dump() + '\n')) throw Left{"its process stopped", ""};
+  }
+  ChildProcess process_;
+};
+
+json add(const std::string& name, const std::vector<std::string>& texts) {
+  return {{"add", name}, {"texts", texts}};
+}
+
+json run(const std::string& name, int repeat, bool vectors = false) {
+  return {{"run", name}, {"repeat", repeat}, {"vectors", vectors}};
+}
+
+class Measurement {
+ public:
+  Measurement(const std::vector<Engine>& engines, const std::vector<Workload>& workloads,
+              const std::function<void(const std::string&)>& progress)
+      : workloads_(workloads), progress_(progress) {
+    for (const Engine& engine : engines) {
+      results_.push_back({.name = engine.name, .missing = engine.missing});
+      workers_.emplace_back();
+      if (engine.missing.empty())
+        guard(results_.size() - 1, [&] { start(engine, results_.size() - 1); });
+    }
+  }
+
+  void round(int number) {
+    for (size_t w = 0; w < workloads_.size(); ++w) {
+      progress_(fmt::format("round {}: {}", number + 1, workloads_[w].name));
+      std::optional<Matrix> reference;
+      for (size_t i = 0; i < workers_.size(); ++i) {
+        // Whoever begins differs from round to round; the reference does in the first.
+        const size_t e = (i + static_cast<size_t>(number)) % workers_.size();
+        if (workers_[e] != nullptr) guard(e, [&] { turn(e, w, number == 0, reference); });
+      }
+    }
+  }
+
+  std::vector<Measured> finish() {
+    for (size_t e = 0; e < workers_.size(); ++e) {
+      if (workers_[e] != nullptr) results_[e].peak_bytes = workers_[e]->memory("VmHWM");
+    }
+    return std::move(results_);
+  }
+
+ private:
+  template <typename Work>
+  void guard(size_t e, Work work) {
+    try {
+      work();
+    } catch (const Left& left) {
+      leave(e, left);
+    } catch (const Error& error) {
+      leave(e, {error.what(), ""});
+    } catch (const json::exception& error) {
+      leave(e, {std::string("its process answered wrongly: ") + error.what(), ""});
+    }
+  }
+  void leave(size_t e, const Left& left) {
+    results_[e].missing = left.reason;
+    results_[e].install = left.install;
+    workers_[e].reset();
+  }
+
+  void start(const Engine& engine, size_t e) {
+    Measured& result = results_[e];
+    if (engine.prepares) {
+      progress_("making the files of " + engine.name);
+      Worker(engine, true).answer();
+    }
+    progress_("loading " + engine.name);
+    const Clock::time_point begin = Clock::now();
+    workers_[e] = std::make_unique<Worker>(engine);
+    Worker& worker = *workers_[e];
+    const json ready = worker.answer();
+    result.load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    result.version = ready.at("version").get<std::string>();
+    result.file_bytes = ready.at("bytes").get<uint64_t>();
+    const std::vector<std::string>& texts = workloads_.front().texts;
+    worker.ask(add("first", {texts.front()}));
+    result.first_seconds = worker.ask(run("first", 1)).at("seconds").at(0).get<double>();
+    std::vector<std::string> some(kMemoryTexts);
+    for (size_t i = 0; i < some.size(); ++i) some[i] = texts[i % texts.size()];
+    worker.ask(add("some", some));
+    worker.ask(run("some", 1));
+    result.memory_bytes = worker.memory("VmHWM");
+    json names = json::array();
+    for (const Workload& workload : workloads_) {
+      worker.ask(add(workload.name, workload.texts));
+      names.push_back(workload.name);
+    }
+    progress_("choosing the settings of " + engine.name);
+    const json chosen = worker.ask({{"choose", names}}).at("chosen");
+    for (const Workload& workload : workloads_)
+      result.series.push_back({.setting = chosen.value(workload.name, "")});
+  }
+
+  void turn(size_t e, size_t w, bool vectors, std::optional<Matrix>& reference) {
+    const Workload& workload = workloads_[w];
+    Series& series = results_[e].series[w];
+    std::this_thread::sleep_for(kPause);
+    if (workload.repeat > 1) workers_[e]->ask(run(workload.name, 1));
+    const json answer = workers_[e]->ask(run(workload.name, workload.repeat, vectors));
+    series.seconds.push_back(answer.at("seconds").get<std::vector<double>>());
+    if (!vectors) return;
+    Matrix rows = workers_[e]->vectors(answer);
+    if (!reference) reference = rows;
+    series.cosines = evaluation::row_cosines(*reference, rows);
+  }
+
+  const std::vector<Workload>& workloads_;
+  const std::function<void(const std::string&)>& progress_;
+  std::vector<Measured> results_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace
+
+std::vector<Measured> measure(const std::vector<Engine>& engines,
+                              const std::vector<Workload>& workloads, int rounds,
+                              const std::function<void(const std::string&)>& progress) {
+  Measurement measurement(engines, workloads, progress);
+  for (int r = 0; r < rounds; ++r) measurement.round(r);
+  return measurement.finish();
+}
+
+}  // namespace embedforge::benchmarking

@@ -1,0 +1,8 @@
+// The text of peer_worker.py, which the build puts into the library.
+#pragma once
+
+namespace embedforge::benchmarking {
+
+extern const char* const kPeerScript;
+
+}  // namespace embedforge::benchmarking
