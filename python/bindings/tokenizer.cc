@@ -16,8 +16,8 @@ namespace {
 namespace nb = nanobind;
 using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a needs it
 
-Encoding encode(const Tokenizer& tokenizer, std::string_view text, size_t max_length,
-                bool add_special_tokens) {
+Encoding encode_text(const Tokenizer& tokenizer, std::string_view text, size_t max_length,
+                     bool add_special_tokens) {
   const nb::gil_scoped_release unlocked;
   return tokenizer.encode(text, {max_length, add_special_tokens});
 }
@@ -33,7 +33,7 @@ void register_tokenizer(nb::module_& module) {
   nb::class_<Tokenizer>(module, "Tokenizer")
       .def_static(
           "load", [](const std::string& path) { return Tokenizer::load(path); }, "path"_a)
-      .def("encode", encode, "text"_a, "max_length"_a, "add_special_tokens"_a)
+      .def("encode", encode_text, "text"_a, "max_length"_a, "add_special_tokens"_a)
       .def("decode", &Tokenizer::decode, "ids"_a, "skip_special_tokens"_a);
 }
 

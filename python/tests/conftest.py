@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 import embedforge
 from texts import AWKWARD, passages, sentences
@@ -41,16 +42,64 @@ def embedder(converted: Path) -> embedforge.Embedder:
 
 @pytest.fixture(scope="session")
 def texts() -> list[str]:
-    return sentences() + passages() + AWKWARD
+    return sentences() + passages(250) + AWKWARD
 
 
 @pytest.fixture(scope="session")
-def expected(texts: list[str]) -> np.ndarray:
-    """sentence-transformers' own float32 vectors of `texts`."""
-    from sentence_transformers import SentenceTransformer
+def once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a file of this name once for all processes of a test run: once(name, make) calls make(path) in the first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "once"
+    folder.mkdir(exist_ok=True)
 
-    model = SentenceTransformer(MODEL, device="cpu")
-    return model.encode(texts, batch_size=32, show_progress_bar=False)
+    def get(name: str, make: Callable[[Path], None]) -> Path:
+        path = folder / name
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                unfinished = folder / f"unfinished-{name}"
+                make(unfinished)
+                unfinished.rename(path)
+        return path
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def expected(once: Callable[[str, Callable[[Path], None]], Path], texts: list[str]) -> np.ndarray:
+    """sentence-transformers' own float32 vectors of `texts`."""
+
+    def make(path: Path) -> None:
+        from sentence_transformers import SentenceTransformer
+
+        model = SentenceTransformer(MODEL, device="cpu")
+        np.save(path, model.encode(texts, batch_size=8, show_progress_bar=False))
+
+    return np.load(once("expected.npy", make))
+
+
+@pytest.fixture(scope="session")
+def exported(
+    once: Callable[[str, Callable[[Path], None]], Path],
+) -> Callable[[str, str, int], Path]:
+    """exported(exporter, attention, opset): a folder with that exporter's model.onnx."""
+    from minilm_exports import EXPORTERS
+
+    def get(exporter: str, attention: str, opset: int) -> Path:
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            EXPORTERS[exporter](folder / "model.onnx", attention, opset)
+
+        return once(f"{exporter}-{attention}-{opset}", make)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def vectors(embedder: embedforge.Embedder, texts: list[str]) -> np.ndarray:
+    """Ours of `texts`."""
+    return embedder.encode(texts)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 import embedforge
 from conftest import CLI
-from texts import passages
+from texts import passages, sentences
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 COMMANDS = ["convert", "encode", "similarity", "tokenize", "bench", "eval", "inspect", "doctor"]
@@ -42,7 +42,7 @@ def test_convert_prints_sizes_and_verifies(run: Run, tmp_path: Path) -> None:
 def test_encode_writes_npy(
     run: Run, converted: Path, embedder: embedforge.Embedder, tmp_path: Path
 ) -> None:
-    texts = [*passages()[:300], "", "last line without an end"]
+    texts = [*passages()[:40], *sentences(), "", "last line without an end"]
     lines = tmp_path / "texts.txt"
     lines.write_text("\n".join(texts), encoding="utf-8")
     out = tmp_path / "new" / "vectors.npy"

@@ -18,10 +18,11 @@ import pytest
 import embedforge
 from embedforge.client import EmbeddingClient
 from provider_server import KEY, ProviderServer
-from texts import passages
+from texts import passages, sentences
 
 REMOTE = ["openai", "tei", "ollama", "cohere", "voyage"]
 KEYED = ["openai", "cohere", "voyage"]
+TEXTS = passages()[:40] + sentences()[:60]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,11 @@ def server(embedder: embedforge.Embedder) -> Iterator[ProviderServer]:
     server = ProviderServer(lambda texts: embedder.encode(texts, normalize=False))
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def wanted(embedder: embedforge.Embedder) -> np.ndarray:
+    return embedder.encode(TEXTS)
 
 
 @pytest.fixture(autouse=True)
@@ -53,28 +59,26 @@ def test_every_provider_gives_the_same_vectors(
     server: ProviderServer,
     converted: Path,
     model_folder: Path,
-    embedder: embedforge.Embedder,
+    wanted: np.ndarray,
     provider: str,
 ) -> None:
-    texts = passages()[:200]
-    wanted = embedder.encode(texts)
     if provider in REMOTE:
         client = remote(server, provider)
     else:
         folder = model_folder if provider == "torch" else converted
         client = EmbeddingClient(provider, folder)
-    found = client.embed(texts)
+    found = client.embed(TEXTS)
     assert found.dtype == np.float32
     assert cosines(found, wanted).min() > 0.99999
     assert np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-5
     usage = client.usage
-    assert usage.texts == 200
-    assert usage.tokens >= 200 * 10
-    one = client.embed(texts[0])
+    assert usage.texts == 100
+    assert usage.tokens >= 100 * 10
+    one = client.embed(TEXTS[0])
     assert one.shape == (384,)
     assert cosines(one[None], wanted[:1])[0] > 0.99999
-    assert client.embed(texts[0], dimensions=64).shape == (64,)
-    assert client.usage.texts == 202
+    assert client.embed(TEXTS[0], dimensions=64).shape == (64,)
+    assert client.usage.texts == 102
 
 
 def test_requests_keep_to_the_limits(server: ProviderServer) -> None:

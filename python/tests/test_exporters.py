@@ -8,82 +8,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from transformers import AutoModel, AutoTokenizer
 
 import embedforge
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
-
-
-class LastHidden(torch.nn.Module):
-    """The encoder with one output."""
-
-    def __init__(self, attention: str) -> None:
-        super().__init__()
-        self.model = AutoModel.from_pretrained(MODEL, attn_implementation=attention).eval()
-
-    def forward(self, input_ids, attention_mask, token_type_ids):
-        return self.model(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-        ).last_hidden_state
-
-
-def example() -> tuple[torch.Tensor, ...]:
-    tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    feed = tokenizer(["hello world", "a longer example"], padding=True, return_tensors="pt")
-    return tuple(feed[name] for name in INPUTS)
-
-
-def legacy(path: Path, attention: str, opset: int) -> None:
-    axes = {name: {0: "batch", 1: "sequence"} for name in [*INPUTS, "last_hidden_state"]}
-    torch.onnx.export(
-        LastHidden(attention),
-        example(),
-        str(path),
-        dynamo=False,
-        opset_version=opset,
-        input_names=INPUTS,
-        output_names=["last_hidden_state"],
-        dynamic_axes=axes,
-    )
-
-
-def dynamo(path: Path, attention: str, opset: int) -> None:
-    torch.onnx.export(
-        LastHidden(attention),
-        example(),
-        str(path),
-        dynamo=True,
-        opset_version=opset,
-        input_names=INPUTS,
-        output_names=["last_hidden_state"],
-        dynamic_shapes=({0: "batch", 1: "sequence"},) * 3,
-    )
 
 
 @pytest.mark.parametrize(
     ("export", "attention", "opset"),
     [
-        (legacy, "eager", 14),
-        (legacy, "eager", 17),
-        (legacy, "sdpa", 17),
-        (dynamo, "eager", 18),
-        (dynamo, "sdpa", 18),
+        ("legacy", "eager", 14),
+        ("legacy", "eager", 17),
+        ("legacy", "sdpa", 17),
+        ("dynamo", "eager", 18),
+        ("dynamo", "sdpa", 18),
     ],
 )
 def test_pytorch_exporters(
     converted: Path,
+    exported: Callable[[str, str, int], Path],
     tmp_path: Path,
     texts: list[str],
     expected: np.ndarray,
-    export: Callable[[Path, str, int], None],
+    export: str,
     attention: str,
     opset: int,
 ) -> None:
     folder = Path(shutil.copytree(converted, tmp_path / "model"))
-    export(folder / "onnx" / "model.onnx", attention, opset)
+    shutil.copytree(exported(export, attention, opset), folder / "onnx", dirs_exist_ok=True)
     check(embedforge.Embedder(folder), texts, expected)
 
 

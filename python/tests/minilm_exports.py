@@ -1,0 +1,60 @@
+"""all-MiniLM-L6-v2 as PyTorch's two exporters write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
+
+
+class LastHidden(torch.nn.Module):
+    """The encoder with one output."""
+
+    def __init__(self, attention: str) -> None:
+        super().__init__()
+        self.model = AutoModel.from_pretrained(MODEL, attn_implementation=attention).eval()
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        return self.model(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+
+
+def example() -> tuple[torch.Tensor, ...]:
+    tokenizer = AutoTokenizer.from_pretrained(MODEL)
+    feed = tokenizer(["hello world", "a longer example"], padding=True, return_tensors="pt")
+    return tuple(feed[name] for name in INPUTS)
+
+
+def legacy(path: Path, attention: str, opset: int) -> None:
+    axes = {name: {0: "batch", 1: "sequence"} for name in [*INPUTS, "last_hidden_state"]}
+    torch.onnx.export(
+        LastHidden(attention),
+        example(),
+        str(path),
+        dynamo=False,
+        opset_version=opset,
+        input_names=INPUTS,
+        output_names=["last_hidden_state"],
+        dynamic_axes=axes,
+    )
+
+
+def dynamo(path: Path, attention: str, opset: int) -> None:
+    torch.onnx.export(
+        LastHidden(attention),
+        example(),
+        str(path),
+        dynamo=True,
+        opset_version=opset,
+        input_names=INPUTS,
+        output_names=["last_hidden_state"],
+        dynamic_shapes=({0: "batch", 1: "sequence"},) * 3,
+    )
+
+
+EXPORTERS = {"legacy": legacy, "dynamo": dynamo}
