@@ -15,6 +15,13 @@ struct Entry {
   const char* needs;
 };
 
+/// AVX-512 VNNI came before AVX-512 BF16.
+KernelTable avx512_table(const CpuFeatures& cpu) {
+  KernelTable table = make_avx512_table();
+  if (!cpu.avx512_bf16) table.bf16 = {};
+  return table;
+}
+
 /// Best first.
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all = [] {
@@ -22,7 +29,7 @@ const std::vector<Entry>& entries() {
     return std::vector<Entry>{
         {make_amx_table(), cpu.avx512_vnni && cpu.avx512_bf16 && cpu.amx_int8 && cpu.amx_bf16,
          "AMX tiles with int8 and bf16, and AVX-512 with VNNI and BF16"},
-        {make_avx512_table(), cpu.avx512_vnni, "AVX-512 (F, BW, DQ, VL) with VNNI"},
+        {avx512_table(cpu), cpu.avx512_vnni, "AVX-512 (F, BW, DQ, VL) with VNNI"},
         {make_avx2_table(), cpu.avx2, "AVX2, FMA and F16C"},
         {make_reference_table(), true, ""}};
   }();

@@ -6,6 +6,7 @@ namespace embedforge::kernels {
 KernelTable make_avx512_table() {
   return {.name = "avx512",
           .f32 = kAvx512LinearF32,
+          .bf16 = kAvx512LinearBf16,
           .i8 = kAvx512LinearI8,
           .norm = avx512_norm,
           .attention_workspace = avx512_attention_workspace,

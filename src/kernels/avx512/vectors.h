@@ -6,6 +6,7 @@
 namespace embedforge::kernels {
 
 extern const LinearKernel kAvx512LinearF32;
+extern const LinearKernel kAvx512LinearBf16;  // needs AVX-512 BF16 as well
 extern const LinearKernel kAvx512LinearI8;
 void avx512_norm(const NormArgs& args) noexcept;
 void avx512_attention(const AttentionArgs& args) noexcept;
