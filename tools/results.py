@@ -4,7 +4,7 @@
     tools/results.py --compare OLD.json NEW.json
 
 PYTHON is the interpreter with the peers' packages (torch, onnxruntime, openvino, ctranslate2). The first form builds on
-`embedforge bench` and `embedforge eval`, takes about half an hour and writes the bench's JSON beside the tables' file; the second says
+`embedforge bench` and `embedforge eval`, takes about half an hour and keeps the bench's JSON in build/; the second says
 how far the ratios of two runs are apart. Sizes of the bge models are those of checkpoints with their shapes and random values.
 """
 
@@ -245,7 +245,7 @@ def main() -> None:
         compare(*flags.compare)
         return
     tool = Tool(flags.embedforge)
-    kept = flags.out.with_suffix(".json")
+    kept = ROOT / "build" / "results.json"
     bench = ("bench", MODEL, "--python", flags.python, "--rounds", flags.rounds)
     tool(*bench, "--json", kept, "--plot", flags.out.with_suffix(".svg"))
     report = json.loads(kept.read_text())
@@ -258,11 +258,13 @@ def main() -> None:
         size_rows = sizes(tool, work, converted, report)
     machine = report["machine"]
     missing = [f"{e['name']} ({e['missing']})" for e in report["engines"] if "missing" in e]
+    others = machine["load"] > 0.3 * machine["threads_allowed"]
+    busy = " Others were at work: the intervals are wide, absolute figures low." if others else ""
     flags.out.write_text(
         f"""# The guide's tables, measured
 
 By `tools/results.py`: {machine["processor"]} ({machine["features"]}; kernels `{machine["kernels"]}`), {report["threads"]} threads of {machine["processors"]}
-processors, {machine["time"]}, load {machine["load"]:.2f} before; {report["rounds"]} rounds in turn. Figures are measured here, those in parentheses the
+processors, {machine["time"]}, load {machine["load"]:.2f} before; {report["rounds"]} rounds in turn.{busy} Figures are measured here, those in parentheses the
 guide's, from a machine that it doesn't name. How it is measured: [benchmarking.md](benchmarking.md). Not measured here: {", ".join(missing) or "nothing"}.
 
 ![speeds and cosines of the engines](results.svg)

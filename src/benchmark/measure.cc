@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <memory>
@@ -55,6 +56,10 @@ class Worker {
       throw Left{"its process stopped", ""};
     return out;
   }
+  /// VmHWM starts again at what is resident now.
+  void forget_peak() const {
+    std::ofstream(fmt::format("/proc/{}/clear_refs", process_.id())) << "5";
+  }
   /// A field of /proc/PID/status in bytes.
   uint64_t memory(const std::string& field) const {
     std::ifstream in(fmt::format("/proc/{}/status", process_.id()));
@@ -106,7 +111,8 @@ class Measurement {
 
   std::vector<Measured> finish() {
     for (size_t e = 0; e < workers_.size(); ++e) {
-      if (workers_[e] != nullptr) results_[e].peak_bytes = workers_[e]->memory("VmHWM");
+      if (workers_[e] != nullptr)
+        results_[e].peak_bytes = std::max(results_[e].memory_bytes, workers_[e]->memory("VmHWM"));
     }
     return std::move(results_);
   }
@@ -159,6 +165,7 @@ class Measurement {
     }
     progress_("choosing the settings of " + engine.name);
     const json chosen = worker.ask({{"choose", names}}).at("chosen");
+    worker.forget_peak();
     for (const Workload& workload : workloads_)
       result.series.push_back({.setting = chosen.value(workload.name, "")});
   }

@@ -44,7 +44,7 @@ struct Measured {
   double load_seconds = 0;     // from the start of its process until the model is there
   double first_seconds = 0;    // the first text after that
   uint64_t memory_bytes = 0;   // resident at the most, with the model loaded and 32 texts embedded
-  uint64_t peak_bytes = 0;     // resident at the most, over all
+  uint64_t peak_bytes = 0;     // resident at the most, in the rounds or before
   std::vector<Series> series;  // by workload
   bool native() const { return name.starts_with("native"); }
 };

@@ -12,6 +12,8 @@ thread for each thread and batches of 8; texts are sorted by length. `choose` ta
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import inspect
 import json
 import os
@@ -315,6 +317,8 @@ def choose(peer: Peer, workloads: dict[str, list[str]], names: list[str]) -> dic
     chosen = {name: setting for name, (_, setting) in best.items()}
     for setting in set(peer.made) - set(chosen.values()):
         del peer.made[setting]
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what was only tried must not count as the engine's memory
     return chosen
 
 

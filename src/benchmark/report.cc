@@ -134,7 +134,8 @@ std::vector<std::string> notes_of(const Report& report) {
       "workload: all:32 is one session with all threads and batches of 32, split:8 a session a "
       "thread with batches of 8, fused the graph of `embedforge optimize --level all`.",
       "Load: from the start of the process until the model is there, Python's imports included. "
-      "Memory: resident at the most after the first 32 texts; peak: after everything."};
+      "Memory: resident at the most after the first 32 texts; peak: in the rounds, with the "
+      "sessions of all settings that were chosen."};
 }
 
 Json to_json(const Report& report) {
