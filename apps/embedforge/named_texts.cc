@@ -37,13 +37,11 @@ print(json.dumps(texts))
 std::vector<std::string> passages() {
   try {
     ChildProcess python({{default_python(), "-c", kPassages}, {}});
-    const std::optional<std::string> line = python.read_line();
-    if (line) return nlohmann::json::parse(*line).get<std::vector<std::string>>();
-  } catch (const Error&) {  // said below
-  } catch (const nlohmann::json::exception&) {
+    return nlohmann::json::parse(python.read_line().value_or("")).get<std::vector<std::string>>();
+  } catch (const std::exception&) {
+    throw_not_supported("passages: they come with Python, and " + default_python() +
+                        " does not run; install python3, or name a file of texts");
   }
-  throw_not_supported("passages: they come with Python, and " + default_python() +
-                      " does not run; install python3, or name a file of texts");
 }
 
 [[noreturn]] void too_large(const std::string& path) {
@@ -84,6 +82,7 @@ std::vector<std::string> named_texts(const std::string& name) {
   if (name == "passages") return passages();
   if (name != "sentences") return file_texts(name);
   std::vector<std::string> out;
+  out.reserve(kSentences);
   for (size_t i = 0; i < kSentences; ++i)
     out.push_back(fmt::format("Sample document number {} with some content.", i));
   return out;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <fstream>
 #include <memory>
 #include <thread>
@@ -22,8 +23,11 @@ constexpr auto kPause = std::chrono::milliseconds(100);  // other engines' threa
 constexpr size_t kMemoryTexts = 32;
 
 /// A reason to leave an engine out.
-struct Left {
+struct Left : std::exception {
   std::string reason, install;
+
+  explicit Left(std::string why, std::string command = {})
+      : reason(std::move(why)), install(std::move(command)) {}
 };
 
 class Worker {
@@ -41,19 +45,19 @@ class Worker {
   }
   json answer() {
     const std::optional<std::string> line = process_.read_line();
-    if (!line) throw Left{"its process stopped", ""};
+    if (!line) throw Left("its process stopped");
     json out = json::parse(*line, nullptr, false);
-    if (!out.is_object()) throw Left{"its process gave no answer", ""};
+    if (!out.is_object()) throw Left("its process gave no answer");
     if (out.contains("missing"))
-      throw Left{out.value("reason", "not installed"), out["missing"].get<std::string>()};
-    if (out.contains("failed")) throw Left{out["failed"].get<std::string>(), ""};
+      throw Left(out.value("reason", "not installed"), out["missing"].get<std::string>());
+    if (out.contains("failed")) throw Left(out["failed"].get<std::string>());
     return out;
   }
   Matrix vectors(const json& answer) {
     Matrix out{answer.at("rows").get<size_t>(), answer.at("columns").get<size_t>(), {}};
     out.values.resize(out.rows * out.columns);
     if (!process_.read(out.values.data(), out.values.size() * sizeof(float)))
-      throw Left{"its process stopped", ""};
+      throw Left("its process stopped");
     return out;
   }
   /// VmHWM starts again at what is resident now.
@@ -71,7 +75,7 @@ class Worker {
 
  private:
   void ask_line(const json& request) {
-    if (!process_.write(request.dump() + '\n')) throw Left{"its process stopped", ""};
+    if (!process_.write(request.dump() + '\n')) throw Left("its process stopped");
   }
   ChildProcess process_;
 };
@@ -125,9 +129,9 @@ class Measurement {
     } catch (const Left& left) {
       leave(e, left);
     } catch (const Error& error) {
-      leave(e, {error.what(), ""});
+      leave(e, Left(error.what()));
     } catch (const json::exception& error) {
-      leave(e, {std::string("its process answered wrongly: ") + error.what(), ""});
+      leave(e, Left(std::string("its process answered wrongly: ") + error.what()));
     }
   }
   void leave(size_t e, const Left& left) {

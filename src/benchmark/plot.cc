@@ -73,7 +73,9 @@ std::string panel_svg(const Report& report, size_t w, double top) {
               panel.latency ? "p50 / p90 / p99 ms" : "texts/s");
   out += text(kLeft + kBar + 190, top + 40, "start", "note", "x " + reference + " [95 %]");
   out += text(kLeft + kBar + 365, top + 40, "start", "note", "cosine mean / min");
-  for (double tick = 0; tick * scale <= kBar + 0.5; tick += step) {
+  const int ticks = static_cast<int>((kBar + 0.5) / (step * scale));
+  for (int i = 0; i <= ticks; ++i) {
+    const double tick = i * step;
     out += line(kLeft + tick * scale, top + kPanelHead - 8, bottom, "#d9dee7", 1);
     out += text(kLeft + tick * scale, bottom + 14, "middle", "note", fmt::format("{:g}", tick));
   }

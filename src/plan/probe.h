@@ -66,7 +66,7 @@ class MaskEffects {
  private:
   struct Seen {
     Known mask;
-    Kind kind;
+    Kind kind = Kind::kAdditive;
     MaskEffect effect;
   };
   std::vector<Seen> seen_;  // the last one is the newest

@@ -95,8 +95,8 @@ class Trie::Builder {
     size_t end;
   };
   struct Page {
-    Positions free;   // cells that no node has
-    Positions bases;  // that no node has: one that two had would mix their children
+    Positions free = {};   // cells that no node has
+    Positions bases = {};  // that no node has: one that two had would mix their children
     int tries = 0;
   };
 

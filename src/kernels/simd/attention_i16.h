@@ -162,11 +162,12 @@ inline float round_weights(const float* e, int count, float sum, int16_t* p) {
 inline void attention_i16(const AttentionArgs& a) noexcept {
   if (a.length > kLongest16 || a.head_size > kMostHead) return attention_f32(a);
   const Workspace16 w(a.length, a.head_size);
-  auto* keys = reinterpret_cast<int32_t*>(a.workspace);
-  auto* values = reinterpret_cast<int32_t*>(a.workspace + w.keys);
-  auto* scores = reinterpret_cast<float*>(a.workspace + w.keys + w.values);
-  auto* p = reinterpret_cast<int32_t*>(a.workspace + w.keys + w.values + w.scores);
-  int32_t* q = p + w.p / sizeof(int32_t);
+  std::byte* at = a.workspace;
+  auto* keys = reinterpret_cast<int32_t*>(at);
+  auto* values = reinterpret_cast<int32_t*>(at += w.keys);
+  auto* scores = reinterpret_cast<float*>(at += w.values);
+  auto* p = reinterpret_cast<int32_t*>(at += w.scores);
+  auto* q = reinterpret_cast<int32_t*>(at + w.p);
   const float most = most_steps(a.head_size);
   const float q_steps = steps(most, largest_magnitude(a.q, a.q_stride, a.length, a.head_size));
   const float k_steps = steps(most, largest_magnitude(a.k, a.kv_stride, a.length, a.head_size));
