@@ -33,6 +33,7 @@ CLAIMED_SIZES = {  # MB: PyTorch, ONNX, ONNX quantized; then layers and width
 LATENCY: list[tuple[str, str, tuple[float, ...] | None]] = [
     ("PyTorch CPU", "torch", (20, 80, 200)),
     ("ONNX CPU", "native", (4, 12, 35)),
+    ("ONNX CPU, bfloat16", "native:bf16", None),
     ("ONNX Quantized", "native:int8", (1.5, 5, 15)),
     ("ONNX Runtime, float32", "onnxruntime", None),
     ("ONNX Runtime, int8", "onnxruntime:int8", None),
@@ -169,6 +170,7 @@ def throughput(report: Report, single: Report) -> list[list[str]]:
         ("PyTorch CPU", single, 1, "torch", "50, single thread"),
         ("PyTorch CPU", report, threads, "torch", "-"),
         ("ONNX CPU", report, threads, "native", "250, 4 threads"),
+        ("ONNX CPU, bfloat16", report, threads, "native:bf16", "-"),
         ("ONNX Quantized", report, threads, "native:int8", "650, 4 threads"),
         ("ONNX Runtime, float32", report, threads, "onnxruntime", "-"),
         ("ONNX Runtime, int8", report, threads, "onnxruntime:int8", "-"),

@@ -11,6 +11,7 @@ namespace embedforge {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr size_t kMostShort = 1000;
 
 bool last_value(simdjson::dom::element object, std::string_view key,
                 simdjson::dom::element& found) {
@@ -92,6 +93,12 @@ size_t JsonField::array_size() const {
   constexpr size_t kMostCounted = 0xFFFFFF;
   const size_t size = all.size();
   return size < kMostCounted ? size : static_cast<size_t>(std::distance(all.begin(), all.end()));
+}
+
+size_t JsonField::short_array_size() const {
+  const size_t size = array_size();
+  if (size > kMostShort) bad(fmt::format("has more than {} elements", kMostShort));
+  return size;
 }
 
 std::string JsonField::string() const {

@@ -37,11 +37,13 @@ class JsonField {
   bool has(std::string_view key) const;
   /// The last value of that key. Errors when this is no object or lacks the key.
   JsonField at(std::string_view key) const;
-  /// Time: grows with the index; walk array() where there are many.
+  /// Time: grows with the index; walk array() where there may be many.
   JsonField at(size_t index) const;
   /// The elements of an array; errors when it is none.
   simdjson::dom::array array() const;
   size_t array_size() const;
+  /// The same for arrays whose elements at() reads; errors when there are over a thousand.
+  size_t short_array_size() const;
 
   std::string string() const;
   bool boolean() const;

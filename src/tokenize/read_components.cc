@@ -60,7 +60,7 @@ void read_normalizer(const JsonField& field, std::vector<Normalizer>& out) {
   const std::string type = component_type(field);
   if (type == "Sequence") {
     const JsonField steps = field.at("normalizers");
-    for (size_t i = 0; i < steps.array_size(); ++i) read_normalizer(steps.at(i), out);
+    for (size_t i = 0; i < steps.short_array_size(); ++i) read_normalizer(steps.at(i), out);
   } else if (type == "BertNormalizer") {
     BertNormalizer bert;
     bert.clean_text = field.at("clean_text").boolean();
@@ -99,7 +99,7 @@ void read_pre_tokenizer(const JsonField& field, std::vector<PreTokenizer>& out) 
   const std::string type = component_type(field);
   if (type == "Sequence") {
     const JsonField steps = field.at("pretokenizers");
-    for (size_t i = 0; i < steps.array_size(); ++i) read_pre_tokenizer(steps.at(i), out);
+    for (size_t i = 0; i < steps.short_array_size(); ++i) read_pre_tokenizer(steps.at(i), out);
   } else if (type == "BertPreTokenizer") {
     out.emplace_back(BertPreTokenizer{});
   } else if (type == "Whitespace") {
@@ -135,7 +135,7 @@ void read_decoder(const JsonField& field, std::vector<Decoder>& out) {
   const std::string type = component_type(field);
   if (type == "Sequence") {
     const JsonField steps = field.at("decoders");
-    for (size_t i = 0; i < steps.array_size(); ++i) read_decoder(steps.at(i), out);
+    for (size_t i = 0; i < steps.short_array_size(); ++i) read_decoder(steps.at(i), out);
   } else if (type == "WordPiece") {
     out.emplace_back(WordPieceDecoder{field.at("prefix").string(), field.at("cleanup").boolean()});
   } else if (type == "BPEDecoder") {

@@ -29,7 +29,7 @@ TemplatePiece read_piece(const JsonField& field, const JsonField& specials) {
   const JsonField ids = token.at("ids");
   const JsonField texts = token.at("tokens");
   if (ids.array_size() != texts.array_size()) token.bad("needs as many ids as tokens");
-  for (size_t i = 0; i < ids.array_size(); ++i) {
+  for (size_t i = 0; i < ids.short_array_size(); ++i) {
     piece.ids.push_back(static_cast<int32_t>(ids.at(i).integer(0, Vocabulary::kMaxId)));
     piece.tokens.push_back(texts.at(i).string());
   }
@@ -39,7 +39,7 @@ TemplatePiece read_piece(const JsonField& field, const JsonField& specials) {
 std::vector<TemplatePiece> read_template(const JsonField& field, const JsonField& specials,
                                          bool pair) {
   std::vector<TemplatePiece> pieces;
-  for (size_t i = 0; i < field.array_size(); ++i) {
+  for (size_t i = 0; i < field.short_array_size(); ++i) {
     pieces.push_back(read_piece(field.at(i), specials));
     if (!pair && pieces.back().kind == TemplatePiece::Kind::kSecond) {
       field.at(i).bad("uses sequence B in the template of a single sequence");
@@ -54,7 +54,7 @@ void read_post_processor(const JsonField& field, std::vector<PostProcessor>& out
   const std::string type = component_type(field);
   if (type == "Sequence") {
     const JsonField steps = field.at("processors");
-    for (size_t i = 0; i < steps.array_size(); ++i) read_post_processor(steps.at(i), out);
+    for (size_t i = 0; i < steps.short_array_size(); ++i) read_post_processor(steps.at(i), out);
   } else if (type == "TemplateProcessing") {
     const JsonField specials = field.at("special_tokens");
     out.emplace_back(TemplateProcessor{read_template(field.at("single"), specials, false),

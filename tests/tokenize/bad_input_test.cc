@@ -48,6 +48,14 @@ TEST(TokenizerBadInput, DeepNesting) {
   expect_error(wordpiece(R"({"a":0})", ",\"normalizer\":" + deep), ErrorCode::kBadInput, "deeper");
 }
 
+TEST(TokenizerBadInput, ManyComponents) {
+  std::string many = R"({"type":"Lowercase"})";
+  for (int i = 0; i < 1000; ++i) many += R"(,{"type":"Lowercase"})";
+  const std::string sequence = R"(,"normalizer":{"type":"Sequence","normalizers":[)" + many + "]}";
+  expect_error(wordpiece(R"({"a":0})", sequence), ErrorCode::kBadInput,
+               "normalizer.normalizers has more than 1000 elements");
+}
+
 TEST(TokenizerBadInput, UnknownComponentsAreNamed) {
   for (const std::string part : {"normalizer", "pre_tokenizer", "post_processor", "decoder"}) {
     expect_error(wordpiece(R"({"a":0})", ",\"" + part + R"(":{"type":"Wibble"})"),
