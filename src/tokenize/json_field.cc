@@ -51,7 +51,7 @@ JsonDocument::JsonDocument(std::string_view text, const std::string& file) {
     if (!error) error = parser_.parse(json.data(), json.size()).get(root_);
     return error;
   };
-  if (!parse(text)) return;
+  if (!text.empty() && !parse(text)) return;
   // The other parser says where the error is. What it accepts, such as an integer of more than 64
   // bits, is written anew.
   if (const auto error = parse(parse_json(text, file).dump())) {
