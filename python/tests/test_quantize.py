@@ -26,10 +26,10 @@ def quantized(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     embedforge.quantize(converted, files["quick"])
     for method, name in (("dynamic", "calibrated"), ("static", "static")):
         result = embedforge.quantize(
-            converted, files[name], method=method, calibration=passages()[100:190], samples=40
+            converted, files[name], method=method, calibration=passages()[100:190], samples=60
         )
-        assert result.calibration_texts == 40
-        assert len(result.cosines) == 50
+        assert result.calibration_texts == 60
+        assert len(result.cosines) == 30
         assert len(result.errors) == 36
         assert np.mean(result.cosines) > 0.9997
     return files
@@ -61,7 +61,7 @@ def runtime_vectors(
 @pytest.fixture(scope="module")
 def judged(embedder: embedforge.Embedder) -> tuple[list[str], np.ndarray]:
     """Texts of similar lengths side by side, and their float vectors."""
-    texts = sorted(passages()[:24] + sentences()[:24], key=len)
+    texts = sorted(passages()[:40] + sentences()[:40], key=len)
     return texts, embedder.encode(texts)
 
 
