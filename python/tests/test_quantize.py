@@ -71,7 +71,7 @@ def judged(embedder: embedforge.Embedder) -> tuple[list[str], np.ndarray]:
         ("nearest", 0.9987, 0.997, 0.9987),
         ("quick", 0.9995, 0.999, 0.9995),
         ("calibrated", 0.9997, 0.999, 0.9997),
-        ("static", 0.9995, 0.999, 0.9980),
+        ("static", 0.9995, 0.999, 0.9970),  # ranges of passages, judged on sentences, too
     ],
 )
 def test_quality(
