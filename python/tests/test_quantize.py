@@ -96,7 +96,7 @@ def test_quality(
         theirs = runtime_vectors(converted, file, texts, level)
         cosines = (expected * theirs).sum(axis=1)
         assert cosines.mean() > in_runtime
-        assert cosines.min() > (0.99 if name == "static" else 0.997)
+        assert cosines.min() > (0.98 if name == "static" else 0.997)
 
 
 def test_batch_does_not_matter(converted: Path, quantized: dict[str, Path]) -> None:
