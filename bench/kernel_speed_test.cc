@@ -50,17 +50,13 @@ const std::map<Case, double>& bounds() {
   return kBounds;
 }
 
-const LinearKernel& kernel_of(const KernelTable& table, Tier tier) {
-  if (tier == Tier::kFloat32) return table.f32;
-  return tier == Tier::kBfloat16 ? table.bf16 : table.i8;
-}
-
 using KernelSpeed = TableTest;
 
 TEST_P(KernelSpeed, KeepsItsShareOfThePeak) {
   for (const auto& [which, bound] : bounds()) {
-    if (which.first != GetParam() || kernel_of(*table_, which.second).run == nullptr) continue;
-    const double share = share_of_peak(*table_, kernel_of(*table_, which.second), which.second, 1);
+    const LinearKernel& kernel = linear_kernel(which.second, *table_);
+    if (which.first != GetParam() || kernel.run == nullptr) continue;
+    const double share = share_of_peak(*table_, kernel, which.second, 1);
     RecordProperty(std::string("share_") + tier_name(which.second), std::to_string(share));
     EXPECT_GE(share, bound) << tier_name(which.second) << " is slower than it was";
   }

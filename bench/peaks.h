@@ -5,9 +5,10 @@
 
 #include <string>
 
+#include "engine/packed_linear.h"
+
 namespace embedforge {
 
-enum class Tier { kFloat32, kBfloat16, kInt8 };
 const char* tier_name(Tier tier);
 
 /// GMAC/s of one thread, the best of a few runs of about 1 ms each; 0 when the table has no such

@@ -4,9 +4,9 @@
 //
 // A kernel's figure is its multiply-adds a second; the peak is that of a loop of the same
 // instructions fed from the nearest cache (peaks.h), measured right before. Attention's two
-// products stand beside the float32 peak (bf16 where the table has that); its softmax is not
-// counted. The model's products are those of its linear layers; everything else that it does takes
-// time, too.
+// products stand beside the float32 peak, in 16 bits beside half of the int8 peak; its softmax is
+// not counted. The model's products are those of its linear layers; everything else that it does
+// takes time, too.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -117,18 +117,17 @@ void roofline(const KernelTable& table) {
   if (table.enter != nullptr) table.enter();
   fmt::print("\n{} on {}\n  {:<44} {:>9} {:>9} {:>8}\n", table.name, cpu_features().model_name, "",
              "GMAC/s", "peak", "reached");
-  const std::pair<Tier, const LinearKernel*> tiers[] = {
-      {Tier::kFloat32, &table.f32}, {Tier::kBfloat16, &table.bf16}, {Tier::kInt8, &table.i8}};
-  for (const auto& [tier, kernel] : tiers) {
-    if (kernel->run != nullptr) linear_layers(table, *kernel, tier);
+  std::vector<Tier> tiers;
+  for (const Tier tier : {Tier::kFloat32, Tier::kBfloat16, Tier::kInt8}) {
+    if (linear_kernel(tier, table).run != nullptr) tiers.push_back(tier);
   }
+  for (const Tier tier : tiers) linear_layers(table, linear_kernel(tier, table), tier);
   for (const int length : {12, 128, 256}) {
     attention(table, false, length);
     attention(table, true, length);
   }
   if (table.leave != nullptr) table.leave();
-  for (const auto& [tier, kernel] : tiers) {
-    if (kernel->run == nullptr) continue;
+  for (const Tier tier : tiers) {
     if (table.enter != nullptr) table.enter();  // the engine leaves it
     whole_model(table, tier, 64, 12);
     if (table.enter != nullptr) table.enter();

@@ -52,7 +52,7 @@ std::vector<std::string> held_out_texts() {
   std::vector<std::string> out;
   size_t i = 0;
   for (const std::string_view text : quantization::default_texts()) {
-    if (i++ % 3 == 2) out.emplace_back(text);
+    if (quantization::is_held_out(i++)) out.emplace_back(text);
   }
   return out;
 }

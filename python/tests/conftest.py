@@ -84,12 +84,12 @@ def exported(
     once: Callable[[str, Callable[[Path], None]], Path],
 ) -> Callable[[str, str, int], Path]:
     """exported(exporter, attention, opset): a folder with that exporter's model.onnx."""
-    from minilm_exports import EXPORTERS
+    from minilm_exports import export
 
     def get(exporter: str, attention: str, opset: int) -> Path:
         def make(folder: Path) -> None:
             folder.mkdir()
-            EXPORTERS[exporter](folder / "model.onnx", attention, opset)
+            export(exporter, folder / "model.onnx", attention, opset)
 
         return once(f"{exporter}-{attention}-{opset}", make)
 

@@ -30,31 +30,21 @@ def example() -> tuple[torch.Tensor, ...]:
     return tuple(feed[name] for name in INPUTS)
 
 
-def legacy(path: Path, attention: str, opset: int) -> None:
-    axes = {name: {0: "batch", 1: "sequence"} for name in [*INPUTS, "last_hidden_state"]}
+def export(exporter: str, path: Path, attention: str, opset: int) -> None:
+    """`exporter`: "legacy" (TorchScript) or "dynamo"."""
+    free = {0: "batch", 1: "sequence"}
+    axes: dict[str, object] = (
+        {"dynamic_axes": dict.fromkeys([*INPUTS, "last_hidden_state"], free)}
+        if exporter == "legacy"
+        else {"dynamic_shapes": (free,) * 3}
+    )
     torch.onnx.export(
         LastHidden(attention),
         example(),
         str(path),
-        dynamo=False,
+        dynamo=exporter == "dynamo",
         opset_version=opset,
         input_names=INPUTS,
         output_names=["last_hidden_state"],
-        dynamic_axes=axes,
+        **axes,
     )
-
-
-def dynamo(path: Path, attention: str, opset: int) -> None:
-    torch.onnx.export(
-        LastHidden(attention),
-        example(),
-        str(path),
-        dynamo=True,
-        opset_version=opset,
-        input_names=INPUTS,
-        output_names=["last_hidden_state"],
-        dynamic_shapes=({0: "batch", 1: "sequence"},) * 3,
-    )
-
-
-EXPORTERS = {"legacy": legacy, "dynamo": dynamo}

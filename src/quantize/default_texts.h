@@ -2,11 +2,15 @@
 // for the texts that a model will see. Never: is as good as those.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
 namespace embedforge::quantization {
 
 std::span<const std::string_view> default_texts();
+
+/// Whether the i-th of them is for measuring what the others calibrated: every third.
+constexpr bool is_held_out(size_t i) { return i % 3 == 2; }
 
 }  // namespace embedforge::quantization

@@ -45,7 +45,7 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
   if (options.calibration.empty()) {
     size_t i = 0;
     for (const std::string_view text : default_texts()) {
-      const bool held = i++ % 3 == 2;
+      const bool held = is_held_out(i++);
       if (held || out.used.texts() < options.samples)
         tokens.append(text, held ? out.held : out.used);
     }

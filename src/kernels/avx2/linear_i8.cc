@@ -5,13 +5,12 @@
 //
 // Cost of 4 rows x 16 columns x 4 k: 8 vpmaddubsw, 8 vpmaddwd, 8 vpaddd, and 2 of each for an
 // entry.
-#include <type_traits>
-
 #include "kernels/avx2/rows_i8.h"
 #include "kernels/avx2/simd.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
+#include "kernels/simd/with_count.h"
 
 namespace embedforge::kernels {
 namespace {
@@ -104,18 +103,6 @@ void multiply(const RowHead* rows, const int8_t* a, const Entry* entries, const 
     }
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns), sum[r][0]);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns + 8), sum[r][1]);
-  }
-}
-
-/// Calls f with a constant 1..kMost that equals `count`.
-template <int kMost, typename Function>
-void with_count(int count, Function f) {
-  if constexpr (kMost > 0) {
-    if (count == kMost) {
-      f(std::integral_constant<int, kMost>());
-    } else {
-      with_count<kMost - 1>(count, f);
-    }
   }
 }
 

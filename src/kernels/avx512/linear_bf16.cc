@@ -8,6 +8,7 @@
 #include "kernels/avx512/vectors.h"
 #include "kernels/simd/finish.h"
 #include "kernels/simd/rows.h"
+#include "kernels/simd/with_count.h"
 
 namespace embedforge::kernels {
 namespace {
@@ -87,28 +88,22 @@ void multiply(const std::byte* a, size_t stride, const std::byte* panel, int pai
   }
 }
 
-template <int kCount = kRows>
-void multiply_rows(int rows, const std::byte* a, size_t stride, const std::byte* panel, int pairs,
-                   float* out) {
-  if constexpr (kCount > 0) {
-    if (rows == kCount) {
-      multiply<kCount>(a, stride, panel, pairs, out);
-    } else {
-      multiply_rows<kCount - 1>(rows, a, stride, panel, pairs, out);
-    }
-  }
-}
-
 void run(const LinearArgs& args) noexcept {
-  alignas(64) float sums[kRows * kColumns];
+  alignas(64) float block[kRows * kColumns];
+  float* sums = block;
+  const size_t stride = args.a_stride;
+  const int pairs = pairs_of(args.k);
   for (int column = args.column_begin; column < args.column_end; column += kColumns) {
     const std::byte* panel =
         args.weight + static_cast<size_t>(column / kColumns) * panel_bytes(args.k);
     const int columns = args.column_end - column < kColumns ? args.column_end - column : kColumns;
     for (int row = 0; row < args.rows; row += kRows) {
       const int rows = args.rows - row < kRows ? args.rows - row : kRows;
-      multiply_rows<>(rows, args.a + static_cast<size_t>(row) * args.a_stride, args.a_stride, panel,
-                      pairs_of(args.k), sums);
+      const std::byte* a = args.a + static_cast<size_t>(row) * stride;
+      // Copies: what is behind a reference would be read again in each step.
+      with_count<kRows>(rows, [=](auto count) {
+        multiply<decltype(count)::value>(a, stride, panel, pairs, sums);
+      });
       finish<true>(args, {row, rows, column, columns},
                    [&](int r, int c) { return Simd::load(sums + r * kColumns + c); });
     }

@@ -5,6 +5,7 @@
 #include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
 #include "kernels/simd/rows.h"
+#include "kernels/simd/with_count.h"
 
 namespace embedforge::kernels {
 namespace {
@@ -67,18 +68,6 @@ void multiply(const std::byte* a, size_t stride, const int8_t* panel, int groups
   }
 }
 
-template <int kCount = kRows>
-void multiply_rows(int rows, const std::byte* a, size_t stride, const int8_t* panel, int groups,
-                   int32_t* out) {
-  if constexpr (kCount > 0) {
-    if (rows == kCount) {
-      multiply<kCount>(a, stride, panel, groups, out);
-    } else {
-      multiply_rows<kCount - 1>(rows, a, stride, panel, groups, out);
-    }
-  }
-}
-
 void run(const LinearArgs& args) noexcept {
   alignas(64) int32_t sums[kRows * kColumns];
   const int groups = static_cast<int>(k_groups(args.k, 1));
@@ -91,7 +80,9 @@ void run(const LinearArgs& args) noexcept {
     for (int row = 0; row < args.rows; row += kRows) {
       const int rows = args.rows - row < kRows ? args.rows - row : kRows;
       const std::byte* a = args.a + static_cast<size_t>(row) * args.a_stride;
-      multiply_rows<>(rows, a + kHead, args.a_stride, q, groups, sums);
+      with_count<kRows>(rows, [&](auto count) {
+        multiply<decltype(count)::value>(a + kHead, args.a_stride, q, groups, sums);
+      });
       finish_i8<kColumns>(args, {row, rows, column, columns}, a, args.a_stride, sums, scales);
     }
   }

@@ -18,6 +18,20 @@ inline size_t attention_f32_workspace(int length, int head_size) noexcept {
   return (keys + values + scores) * sizeof(float) + 256;
 }
 
+/// Writes channels [d0, d0 + kPanel) of rows [row, row + rows): block [rows][kPanel], each row
+/// times its factor.
+inline void store_scaled(const AttentionArgs& a, int row, int rows, int d0, const float* block,
+                         const float* factors) {
+  const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
+  for (int r = 0; r < rows; ++r) {
+    float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;
+    const F factor = Simd::set1(factors[r]);
+    each_vector(n, [&](int d, int m) {
+      store_some(out + d, Simd::mul(Simd::load(block + r * kPanel + d), factor), m);
+    });
+  }
+}
+
 inline void attention_f32(const AttentionArgs& a) noexcept {
   const int columns = round_up(a.length, kPanel);
   auto* keys = reinterpret_cast<float*>(a.workspace);
@@ -49,9 +63,9 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
     const int first = key_range(a, row).first / kPanel * kPanel;
     const int last = key_range(a, row + rows - 1).last;
     for (int c = first; c < last; c += kPanel) {
-      gemm_rows<>(rows, q, a.q_stride,
-                  keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size,
-                  scores + c, static_cast<size_t>(columns));
+      gemm_rows(rows, q, a.q_stride,
+                keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size,
+                scores + c, static_cast<size_t>(columns));
     }
     for (int r = 0; r < rows; ++r) {
       inverse[r] =
@@ -59,18 +73,11 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
                              scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
-      gemm_rows<>(rows, scores + first, static_cast<size_t>(columns),
-                  values + static_cast<size_t>(d0) * static_cast<size_t>(a.length) +
-                      static_cast<size_t>(first) * kPanel,
-                  last - first, block, kPanel);
-      const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
-      for (int r = 0; r < rows; ++r) {
-        float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;
-        const F factor = Simd::set1(inverse[r]);
-        each_vector(n, [&](int d, int m) {
-          store_some(out + d, Simd::mul(Simd::load(block + r * kPanel + d), factor), m);
-        });
-      }
+      gemm_rows(rows, scores + first, static_cast<size_t>(columns),
+                values + static_cast<size_t>(d0) * static_cast<size_t>(a.length) +
+                    static_cast<size_t>(first) * kPanel,
+                last - first, block, kPanel);
+      store_scaled(a, row, rows, d0, block, inverse);
     }
   }
 }

@@ -139,16 +139,11 @@ template <int kRows>
 }
 
 /// multiply16 for 1..kGemmRows rows.
-template <int kRows = Simd::kGemmRows>
 inline void multiply16_rows(int rows, const int32_t* a, int a_stride, const int32_t* panel,
                             int pairs, float* out, int out_stride) {
-  if constexpr (kRows > 0) {
-    if (rows == kRows) {
-      multiply16<kRows>(a, a_stride, panel, pairs, out, out_stride);
-    } else {
-      multiply16_rows<kRows - 1>(rows, a, a_stride, panel, pairs, out, out_stride);
-    }
-  }
+  with_count<Simd::kGemmRows>(rows, [&](auto count) {
+    multiply16<decltype(count)::value>(a, a_stride, panel, pairs, out, out_stride);
+  });
 }
 
 /// p = e in steps; gives the steps of all. `sum`: of e, whose largest is 1.
@@ -188,7 +183,7 @@ inline void attention_i16(const AttentionArgs& a) noexcept {
     const int first = key_range(a, row).first / kPanel * kPanel;
     const int last = key_range(a, row + rows - 1).last;
     for (int c = first; c < last; c += kPanel) {
-      multiply16_rows<>(rows, q, w.q_pairs, keys + c * w.q_pairs, w.q_pairs, scores + c, w.columns);
+      multiply16_rows(rows, q, w.q_pairs, keys + c * w.q_pairs, w.q_pairs, scores + c, w.columns);
     }
     for (int r = 0; r < rows; ++r) {
       float* s = scores + r * w.columns;
@@ -197,17 +192,10 @@ inline void attention_i16(const AttentionArgs& a) noexcept {
       factor[r] = value / round_weights(s + first, last - first, sum, row_p + first);
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
-      multiply16_rows<>(rows, p + first / 2, w.p_pairs,
-                        values + d0 * ((a.length + 1) / 2) + first / 2 * kPanel,
-                        (last - first + 1) / 2, block, kPanel);
-      const int n = a.head_size - d0 < kPanel ? a.head_size - d0 : kPanel;
-      for (int r = 0; r < rows; ++r) {
-        float* out = a.out + static_cast<size_t>(row + r) * a.out_stride + d0;
-        const F by = Simd::set1(factor[r]);
-        each_vector(n, [&](int d, int m) {
-          store_some(out + d, Simd::mul(Simd::load(block + r * kPanel + d), by), m);
-        });
-      }
+      multiply16_rows(rows, p + first / 2, w.p_pairs,
+                      values + d0 * ((a.length + 1) / 2) + first / 2 * kPanel,
+                      (last - first + 1) / 2, block, kPanel);
+      store_scaled(a, row, rows, d0, block, factor);
     }
   }
 }

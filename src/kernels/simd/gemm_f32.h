@@ -4,6 +4,7 @@
 // FMAs for kGemmVectors loads and kGemmRows broadcasts.
 #pragma once
 
+#include "kernels/simd/with_count.h"
 #include "kernels/table.h"
 
 namespace embedforge::kernels {
@@ -43,16 +44,11 @@ inline void gemm_block(const float* a, size_t a_stride, const float* panel, int 
 }
 
 /// gemm_block for 1..kGemmRows rows.
-template <int kRows = Simd::kGemmRows>
 inline void gemm_rows(int rows, const float* a, size_t a_stride, const float* panel, int k,
                       float* out, size_t out_stride) {
-  if constexpr (kRows > 0) {
-    if (rows == kRows) {
-      gemm_block<kRows>(a, a_stride, panel, k, out, out_stride);
-    } else {
-      gemm_rows<kRows - 1>(rows, a, a_stride, panel, k, out, out_stride);
-    }
-  }
+  with_count<Simd::kGemmRows>(rows, [&](auto count) {
+    gemm_block<decltype(count)::value>(a, a_stride, panel, k, out, out_stride);
+  });
 }
 
 }  // namespace
