@@ -31,6 +31,8 @@ struct BenchFlags {
   int rounds = 5;
 };
 
+constexpr int kShortTurns = 5;  // a round, where a call takes milliseconds
+
 /// The first 1, 8 and 32 texts of the first set, then every set as a whole.
 std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) {
   std::vector<bm::Workload> out;
@@ -40,16 +42,17 @@ std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) 
     if (std::all_of(texts.begin(), texts.end(), [](const std::string& t) { return t.empty(); }))
       throw_bad_input(name + ": has only empty lines; give a text a line");
     if (whole.empty()) {
-      for (const auto& [count, repeat] : {std::pair{size_t{1}, 40}, {8, 20}, {32, 10}}) {
+      for (const auto& [count, repeat] : {std::pair{size_t{1}, 8}, {8, 4}, {32, 2}}) {
         if (texts.size() < count) break;
         out.push_back({fmt::format("batch {}", count),
                        {texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)},
+                       kShortTurns,
                        repeat});
       }
     }
     const std::string base = std::filesystem::path(name).filename().string();
     whole.push_back(
-        {fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base), texts, 1});
+        {fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base), texts});
   }
   out.insert(out.end(), whole.begin(), whole.end());
   return out;

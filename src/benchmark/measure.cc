@@ -105,10 +105,13 @@ class Measurement {
     for (size_t w = 0; w < workloads_.size(); ++w) {
       progress_(fmt::format("round {}: {}", number + 1, workloads_[w].name));
       std::optional<Matrix> reference;
-      for (size_t i = 0; i < workers_.size(); ++i) {
-        // Whoever begins differs from round to round; the reference does in the first.
-        const size_t e = (i + static_cast<size_t>(number)) % workers_.size();
-        if (workers_[e] != nullptr) guard(e, [&] { turn(e, w, number == 0, reference); });
+      for (int t = 0; t < workloads_[w].turns; ++t) {
+        // Whoever begins differs from turn to turn; the reference does in the first.
+        const auto first = static_cast<size_t>(number * workloads_[w].turns + t);
+        for (size_t i = 0; i < workers_.size(); ++i) {
+          const size_t e = (i + first) % workers_.size();
+          if (workers_[e] != nullptr) guard(e, [&] { turn(e, w, first == 0, reference); });
+        }
       }
     }
   }

@@ -16,7 +16,8 @@ namespace embedforge::benchmarking {
 struct Workload {
   std::string name;
   std::vector<std::string> texts;
-  int repeat = 1;  // calls a round, beside one that isn't counted when there are several
+  int turns = 1;   // of each engine in a round: machines change their speed within a second or so
+  int repeat = 1;  // calls a turn, beside one that isn't counted when there are several
 };
 
 /// How an engine is started. The process gets a line of JSON and speaks the protocol at the top of
@@ -32,7 +33,7 @@ struct Engine {
 
 struct Series {
   std::string setting;                       // the fastest of the engine's; "" when it has one only
-  std::vector<std::vector<double>> seconds;  // by round, by call
+  std::vector<std::vector<double>> seconds;  // by turn, by call
   std::vector<double> cosines;               // to the reference's vectors, by text
 };
 

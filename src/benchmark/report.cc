@@ -10,20 +10,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<double> round_medians(const Series& series) {
+std::vector<double> turn_medians(const Series& series) {
   std::vector<double> out;
   out.reserve(series.seconds.size());
-  for (const std::vector<double>& round : series.seconds) out.push_back(median(round));
+  for (const std::vector<double>& turn : series.seconds) out.push_back(median(turn));
   return out;
 }
 
 Row make_row(const Report& report, const Measured& engine, size_t w) {
   const Series& series = engine.series[w];
   std::vector<double> calls;
-  for (const std::vector<double>& round : series.seconds)
-    calls.insert(calls.end(), round.begin(), round.end());
+  for (const std::vector<double>& turn : series.seconds)
+    calls.insert(calls.end(), turn.begin(), turn.end());
   std::sort(calls.begin(), calls.end());
-  const std::vector<double> medians = round_medians(series);
+  const std::vector<double> medians = turn_medians(series);
   const auto [least, most] = std::minmax_element(medians.begin(), medians.end());
   Row row{.engine = &engine,
           .setting = series.setting,
@@ -34,9 +34,9 @@ Row make_row(const Report& report, const Measured& engine, size_t w) {
           .most = 1e3 * *most,
           .cosine = evaluation::summarize(series.cosines)};
   row.texts_per_second = 1e3 * static_cast<double>(report.workloads[w].texts.size()) / row.p50;
-  row.to_reference = paired_ratio(round_medians(reference_of(report)->series[w]), medians);
+  row.to_reference = paired_ratio(turn_medians(reference_of(report)->series[w]), medians);
   if (const Measured* best = best_peer_of(report, w))
-    row.to_best_peer = paired_ratio(round_medians(best->series[w]), medians);
+    row.to_best_peer = paired_ratio(turn_medians(best->series[w]), medians);
   return row;
 }
 
@@ -74,7 +74,7 @@ const Measured* best_peer_of(const Report& report, size_t workload) {
   double least = 0;
   for (const Measured& engine : report.engines) {
     if (!engine.missing.empty() || engine.native()) continue;
-    const double seconds = median(round_medians(engine.series[workload]));
+    const double seconds = median(turn_medians(engine.series[workload]));
     if (best == nullptr || seconds < least) {
       best = &engine;
       least = seconds;

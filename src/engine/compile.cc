@@ -183,7 +183,7 @@ class Compiler {
     if (width(step.k) != width(step.v)) {
       throw_not_supported("the native engine needs k and v of attention in values of one width");
     }
-    ops_.emplace_back(AttentionOp{step, rounded_});
+    ops_.emplace_back(AttentionOp{.step = step, .rounded = rounded_});
   }
   void take(const HeadsStep& step) {
     ++next_;
@@ -252,6 +252,13 @@ Compiled compile(const Program& program, Precision precision, const kernels::Ker
     out.ops = Compiler(program, precision, table, cache, rounded).run();
   }
   if (cache != nullptr) cache->commit();
+  for (auto op = out.ops.rbegin(); op != out.ops.rend(); ++op) {
+    if (std::holds_alternative<HeadsOp>(*op)) break;  // it takes a token's position from its row
+    if (auto* attention = std::get_if<AttentionOp>(&*op)) {
+      attention->last = true;
+      break;
+    }
+  }
   for (Op& op : out.ops) {
     auto* heads = std::get_if<HeadsOp>(&op);
     if (heads == nullptr) continue;

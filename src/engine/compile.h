@@ -64,6 +64,7 @@ struct FeedForwardOp {
 struct AttentionOp {
   AttentionStep step;
   bool rounded = false;  // layers are, so attention may be too
+  bool last = false;     // no later step mixes tokens, so rows that nobody wants end here
 };
 
 struct HeadsOp {

@@ -148,24 +148,24 @@ struct Engine::Impl {
         .floats();
   }
 
-  /// Calls use(sequence, its hidden rows) for every sequence, from several threads.
+  /// Calls use(sequence, its wanted hidden rows) for every sequence, from several threads.
   template <typename Use>
-  void run(const TokenBatch& batch, Use use) const {
+  void run(const TokenBatch& batch, Rows wanted, Use use) const {
     check(batch);
     const std::lock_guard lock(mutex);
     const int threads = pool.size();
     if (threads > 1 &&
         batch.ids.size() <= static_cast<size_t>(kTeamTokens) * static_cast<size_t>(threads)) {
-      run_together(batch, use);
+      run_together(batch, wanted, use);
     } else {
-      run_apart(batch, use);
+      run_apart(batch, wanted, use);
     }
     give_back();
   }
 
   template <typename Use>
-  void run_apart(const TokenBatch& batch, Use use) const {
-    const std::vector<Tile> tiles = make_tiles(batch, kTileTokens, pool.size());
+  void run_apart(const TokenBatch& batch, Rows wanted, Use use) const {
+    const std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens, pool.size());
     std::atomic<size_t> next{0};
     const auto work = [&](int index) {
       Worker& worker = workers[static_cast<size_t>(index)];
@@ -184,8 +184,8 @@ struct Engine::Impl {
   }
 
   template <typename Use>
-  void run_together(const TokenBatch& batch, Use use) const {
-    std::vector<Tile> tiles = make_tiles(batch, static_cast<int>(batch.ids.size()) + 1, 1);
+  void run_together(const TokenBatch& batch, Rows wanted, Use use) const {
+    std::vector<Tile> tiles = make_tiles(batch, wanted, static_cast<int>(batch.ids.size()) + 1, 1);
     for (const Tile& tile : tiles) {
       SharedSpace& shared = workers[0].shared;
       reserve(program, tile, true, shared);
@@ -202,7 +202,7 @@ struct Engine::Impl {
   template <typename Use>
   void finish(const Tile& tile, const SharedSpace& space, Use use) const {
     const float* hidden = hidden_rows(space);
-    for (const TileSequence& s : tile.sequences)
+    for (const TileSequence& s : wanted_rows(tile).sequences)
       use(s, hidden + static_cast<size_t>(s.row) * static_cast<size_t>(program.hidden_size));
   }
 
@@ -234,21 +234,24 @@ void Engine::embed(const TokenBatch& batch, PoolKind pooling, float* out) const 
     if (batch.offsets[i + 1] == batch.offsets[i])
       std::memset(out + i * width, 0, width * sizeof(float));
   }
-  impl_->run(batch, [&](const TileSequence& s, const float* rows) {
+  const Rows wanted = pooling == PoolKind::kCls    ? Rows::kFirst
+                      : pooling == PoolKind::kLast ? Rows::kLast
+                                                   : Rows::kAll;
+  impl_->run(batch, wanted, [&](const TileSequence& s, const float* rows) {
     pool_rows(impl_->table, pooling, rows, s.length, width, out + s.index * width);
   });
 }
 
 void Engine::for_each(const TokenBatch& batch,
                       const std::function<void(size_t, const float*, size_t)>& use) const {
-  impl_->run(batch, [&](const TileSequence& s, const float* rows) {
+  impl_->run(batch, Rows::kAll, [&](const TileSequence& s, const float* rows) {
     use(s.index, rows, static_cast<size_t>(s.length));
   });
 }
 
 void Engine::hidden_states(const TokenBatch& batch, float* out) const {
   const size_t width = hidden_size();
-  impl_->run(batch, [&](const TileSequence& s, const float* rows) {
+  impl_->run(batch, Rows::kAll, [&](const TileSequence& s, const float* rows) {
     std::memcpy(out + s.first * width, rows, static_cast<size_t>(s.length) * width * sizeof(float));
   });
 }

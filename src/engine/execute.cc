@@ -1,27 +1,16 @@
 #include "engine/execute.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/cpu.h"
 #include "engine/embed_tokens.h"
+#include "engine/operand.h"
 
 namespace embedforge {
 namespace {
 
 constexpr int kRowChunk = 64;  // rows between which a layer's outputs stay in the nearest cache
-
-size_t blocks_of(const kernels::LinearKernel& kernel, int rows) {
-  return static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block);
-}
-
-/// The input rows of a layer, prepared or as they are.
-struct Operand {
-  const std::byte* data;
-  size_t stride;  // bytes between row blocks
-  int row_block;
-
-  const std::byte* row(int r) const { return data + static_cast<size_t>(r / row_block) * stride; }
-};
 
 class Executor {
  public:
@@ -39,10 +28,33 @@ class Executor {
     for (const Op& op : program_.ops) {
       std::visit([this](const auto& o) { step(o); }, op);
       team_.sync();
+      const auto* attention = std::get_if<AttentionOp>(&op);
+      if (attention != nullptr && attention->last) drop_rows();
     }
+    drop_rows();
   }
 
  private:
+  /// The wanted rows of every value move to the front; the tile is of them from now on.
+  void drop_rows() {
+    if (tile_.wanted == Rows::kAll) return;
+    const Tile wanted = wanted_rows(tile_);
+    if (team_.index == 0) {
+      for (size_t slot = 0; slot < shared_.slots.size(); ++slot) {
+        float* const rows = shared_.slots[slot].floats();
+        const auto w = static_cast<size_t>(program_.slot_width[slot]);
+        for (size_t s = 0; s < wanted.sequences.size(); ++s) {
+          const TileSequence& all = tile_.sequences[s];
+          const auto from =
+              static_cast<size_t>(all.row + wanted_range(tile_.wanted, all.length).first);
+          if (from != s) std::copy_n(rows + from * w, w, rows + s * w);
+        }
+      }
+    }
+    team_.sync();
+    tile_ = wanted;
+  }
+
   float* value(ValueId v) const {
     return shared_.slots[static_cast<size_t>(program_.slot_of_value[static_cast<size_t>(v)])]
         .floats();
@@ -53,54 +65,6 @@ class Executor {
 
   static const float* from(const std::vector<float>& values, size_t at) {
     return values.empty() ? nullptr : values.data() + at;
-  }
-
-  /// `scale`: what each channel is multiplied by first, or null.
-  Operand prepare(const kernels::LinearKernel& kernel, const float* x, size_t stride, int rows,
-                  int k, const float* scale, AlignedBuffer& space) const {
-    if (scale != nullptr) {
-      const auto width = static_cast<size_t>(k);
-      own_.scaled.reserve(static_cast<size_t>(rows) * width * sizeof(float));
-      for (size_t r = 0; r < static_cast<size_t>(rows); ++r) {
-        float* out = own_.scaled.floats() + r * width;
-        for (size_t c = 0; c < width; ++c) out[c] = x[r * stride + c] * scale[c];
-      }
-      x = own_.scaled.floats();
-      stride = width;
-    }
-    if (kernel.prepare == nullptr)
-      return {reinterpret_cast<const std::byte*>(x), stride * sizeof(float), 1};
-    const size_t block = kernel.block_bytes(k);
-    space.reserve(blocks_of(kernel, rows) * block);
-    kernel.prepare(x, stride, rows, k, space.data());
-    return {space.data(), block, kernel.row_block};
-  }
-
-  /// The float channels of rows of x, as the kernels take them.
-  static const float* pick(const FloatChannels& floats, const float* x, size_t stride, int rows,
-                           AlignedBuffer& space) {
-    if (floats.padded == 0) return nullptr;
-    const auto count = static_cast<size_t>(floats.padded);
-    space.reserve(static_cast<size_t>(rows) * count * sizeof(float));
-    float* out = space.floats();
-    for (int r = 0; r < rows; ++r, x += stride, out += count) {
-      std::fill_n(out, count, 0.0F);
-      for (size_t j = 0; j < floats.channels.size(); ++j) out[j] = x[floats.channels[j]];
-    }
-    return space.floats();
-  }
-
-  /// A product with what its float channels add. `picked`: of all rows; the product begins at
-  /// `row`.
-  static void multiply(const kernels::LinearKernel& kernel, const FloatChannels& floats,
-                       const float* picked, int row, kernels::LinearArgs args) {
-    if (picked != nullptr) {
-      args.floats = picked + static_cast<ptrdiff_t>(row) * floats.padded;
-      args.float_weight = floats.weight.data();
-      args.float_channels = floats.padded;
-      args.float_stride = floats.stride;
-    }
-    kernel.run(args);
   }
 
   void normalize(const NormValues& norm, const float* x, float* out, size_t stride,
@@ -141,7 +105,7 @@ class Executor {
     const size_t w = width(op.out);
     float* out = value(op.out);
     const Operand a = prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k,
-                              from(op.channel_scale, 0), own_.prepared);
+                              from(op.channel_scale, 0), own_.scaled, own_.prepared);
     const float* picked = pick(op.floats, value(op.in), width(op.in), tile_.rows, own_.picked);
     const auto [first, last] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
     const int step = columns_at_a_time(op.weight);
@@ -184,7 +148,7 @@ class Executor {
 
   void step(const FeedForwardOp& op) {
     const Operand a = prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k,
-                              from(op.up_scale, 0), own_.prepared);
+                              from(op.up_scale, 0), own_.scaled, own_.prepared);
     const float* picked = pick(op.up_floats, value(op.in), width(op.in), tile_.rows, own_.picked);
     if (team_.count == 1) {
       feed_forward_alone(op, a, picked);
@@ -248,7 +212,7 @@ class Executor {
         run_up(op, a, picked, chunk, row, rows, own_.inner.floats());
         const Operand rounded = prepare(
             *op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner,
-            from(op.down_scale, chunk * static_cast<size_t>(op.chunk)), own_.rounded);
+            from(op.down_scale, chunk * static_cast<size_t>(op.chunk)), own_.scaled, own_.rounded);
         const float* inner_picked = pick(op.down_floats[chunk], own_.inner.floats(),
                                          static_cast<size_t>(inner), rows, own_.inner_picked);
         run_down(op, rounded, inner_picked, chunk, row, rows, 0, op.down[chunk].n);
@@ -277,9 +241,9 @@ class Executor {
     for (int c = 0; c < chunks; ++c) {
       const int inner = chunk_width(op, static_cast<size_t>(c));
       const float* x = shared_.inner.floats() + static_cast<size_t>(c) * floats;
-      const Operand rounded =
-          prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner,
-                  from(op.down_scale, static_cast<size_t>(c * op.chunk)), own_.rounded);
+      const Operand rounded = prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner,
+                                      from(op.down_scale, static_cast<size_t>(c * op.chunk)),
+                                      own_.scaled, own_.rounded);
       const float* inner_picked = pick(op.down_floats[static_cast<size_t>(c)], x,
                                        static_cast<size_t>(inner), tile_.rows, own_.inner_picked);
       run_down(op, rounded, inner_picked, static_cast<size_t>(c), 0, tile_.rows,
@@ -327,6 +291,7 @@ class Executor {
       kernels::AttentionArgs args =
           attention_args(s, unit % heads, sequence.length, rows_of(s.q, sequence),
                          rows_of(s.k, sequence), rows_of(s.v, sequence), rows_of(s.out, sequence));
+      if (op.last) std::tie(args.begin, args.end) = wanted_range(tile_.wanted, sequence.length);
       args.workspace = own_.attention.data();
       (op.rounded ? table_.attention_short : table_.attention)(args);
     }
@@ -359,7 +324,7 @@ class Executor {
   const Compiled& program_;
   const kernels::KernelTable& table_;
   const TokenBatch& batch_;
-  const Tile& tile_;
+  Tile tile_;
   const Team& team_;
   SharedSpace& shared_;
   PrivateSpace& own_;

@@ -5,7 +5,31 @@
 
 namespace embedforge {
 
-std::vector<Tile> make_tiles(const TokenBatch& batch, int budget, int threads) {
+std::pair<int, int> wanted_range(Rows wanted, int length) {
+  switch (wanted) {
+    case Rows::kFirst:
+      return {0, 1};
+    case Rows::kLast:
+      return {length - 1, length};
+    case Rows::kAll:
+      break;
+  }
+  return {0, length};
+}
+
+Tile wanted_rows(const Tile& tile) {
+  Tile out;
+  for (TileSequence s : tile.sequences) {
+    const auto [begin, end] = wanted_range(tile.wanted, s.length);
+    s.row = out.rows;
+    s.length = end - begin;
+    out.rows += s.length;
+    out.sequences.push_back(s);
+  }
+  return out;
+}
+
+std::vector<Tile> make_tiles(const TokenBatch& batch, Rows wanted, int budget, int threads) {
   std::vector<size_t> order(batch.sequences());
   std::iota(order.begin(), order.end(), size_t{0});
   const auto length = [&](size_t i) { return batch.offsets[i + 1] - batch.offsets[i]; };
@@ -23,7 +47,7 @@ std::vector<Tile> make_tiles(const TokenBatch& batch, int budget, int threads) {
         !tiles.empty() && tiles.back().rows + n > std::max(static_cast<int>(target), 16) &&
         (tiles.back().rows >= static_cast<int>(target) || tiles.back().rows + n > budget ||
          tiles.back().rows + n / 2 > static_cast<int>(target));
-    if (tiles.empty() || full) tiles.emplace_back();
+    if (tiles.empty() || full) tiles.push_back({.wanted = wanted});
     Tile& tile = tiles.back();
     tile.sequences.push_back({i, batch.offsets[i], tile.rows, n});
     tile.rows += n;

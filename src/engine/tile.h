@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -16,13 +17,23 @@ struct TileSequence {
   int length;
 };
 
+/// The tokens of a sequence that its vector is made from.
+enum class Rows { kAll, kFirst, kLast };
+
 struct Tile {
   std::vector<TileSequence> sequences;
   int rows = 0;
+  Rows wanted = Rows::kAll;
 };
+
+/// The wanted tokens of a sequence, [first, second).
+std::pair<int, int> wanted_range(Rows wanted, int length);
+
+/// The tile of the wanted rows alone, one after another.
+Tile wanted_rows(const Tile& tile);
 
 /// Longest sequences first, about `budget` tokens a tile, and at least as many tiles as threads
 /// where the tokens suffice.
-std::vector<Tile> make_tiles(const TokenBatch& batch, int budget, int threads);
+std::vector<Tile> make_tiles(const TokenBatch& batch, Rows wanted, int budget, int threads);
 
 }  // namespace embedforge

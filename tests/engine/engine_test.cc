@@ -124,6 +124,25 @@ TEST_P(EngineTest, ARowDoesNotDependOnItsBatchOrTheThreads) {
   }
 }
 
+TEST_P(EngineTest, WantedRowsAreThoseOfAllRows) {
+  const Program program = RandomBert(kSmall).build();
+  const Tokens tokens = mixed_lengths();
+  for (const int threads : {1, 3}) {
+    const Engine native = engine(program, threads);
+    const size_t width = native.hidden_size();
+    std::vector<float> hidden(tokens.ids.size() * width);
+    native.hidden_states(tokens.batch(), hidden.data());
+    const std::vector<float> first = embed(native, tokens.batch(), PoolKind::kCls);
+    const std::vector<float> last = embed(native, tokens.batch(), PoolKind::kLast);
+    for (size_t s = 0; s < tokens.batch().sequences(); ++s) {
+      const float* begin = hidden.data() + tokens.offsets[s] * width;
+      const float* end = hidden.data() + (tokens.offsets[s + 1] - 1) * width;
+      EXPECT_TRUE(std::equal(begin, begin + width, first.data() + s * width)) << s;
+      EXPECT_TRUE(std::equal(end, end + width, last.data() + s * width)) << s;
+    }
+  }
+}
+
 const auto kTiers = ::testing::Combine(
     ::testing::ValuesIn(kernels::table_names()),
     ::testing::Values(Precision::kFloat32, Precision::kBfloat16, Precision::kInt8));
