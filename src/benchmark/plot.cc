@@ -71,8 +71,8 @@ std::string panel_svg(const Report& report, size_t w, double top) {
                             : "bar: median; marks: slowest and fastest round");
   out += text(kLeft + kBar + 20, top + 40, "start", "note",
               panel.latency ? "p50 / p90 / p99 ms" : "texts/s");
-  out += text(kLeft + kBar + 190, top + 40, "start", "note", "x " + reference + " [95 %]");
-  out += text(kLeft + kBar + 365, top + 40, "start", "note", "cosine mean / min");
+  out += text(kLeft + kBar + 215, top + 40, "start", "note", "x " + reference + " [95 %]");
+  out += text(kLeft + kBar + 385, top + 40, "start", "note", "cosine mean / min");
   const int ticks = static_cast<int>((kBar + 0.5) / (step * scale));
   for (int i = 0; i <= ticks; ++i) {
     const double tick = i * step;
@@ -91,9 +91,10 @@ std::string panel_svg(const Report& report, size_t w, double top) {
     }
     out += text(kLeft + kBar + 20, middle + 4, "start", "value",
                 panel.latency ? fmt::format("{:.2f} / {:.2f} / {:.2f}", row.p50, row.p90, row.p99)
-                              : fmt::format("{:.0f}", row.texts_per_second));
-    out += text(kLeft + kBar + 190, middle + 4, "start", "value", ratio_text(row.to_reference));
-    out += text(kLeft + kBar + 365, middle + 4, "start", "value",
+                              : fmt::format("{:.{}f}", row.texts_per_second,
+                                            row.texts_per_second < 100 ? 1 : 0));
+    out += text(kLeft + kBar + 215, middle + 4, "start", "value", ratio_text(row.to_reference));
+    out += text(kLeft + kBar + 385, middle + 4, "start", "value",
                 fmt::format("{:.5f} / {:.5f}", row.cosine.mean, row.cosine.min));
     y += kRow;
   }
