@@ -129,7 +129,9 @@ Form product(const Call& call, const Viewed& given, const Constant& weight,
   }
   Viewed in = without_rounding(given);
   const auto* scaled = in.of->get<Scaled>();
-  if (scaled != nullptr && out.weight.activation) {
+  // Scaled float columns are what quantize/ leaves where no constant range will do.
+  if (scaled != nullptr && out.weight.quantized()) {
+    if (!out.weight.activation) out.weight.activation = ActivationQuant{};
     out.weight.activation->channel_scale = scaled->factors;
     in.of = scaled->in;
   } else {

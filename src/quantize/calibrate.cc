@@ -15,10 +15,24 @@ namespace {
 
 constexpr int64_t kMeasuredRows = 1024;  // tokens that a product's error is taken of
 
-std::vector<float> row_mean(const Rows& x) {
+/// By token; 1 on average. Each text counts alike, however long: its vector is what is kept, in
+/// which the errors of many tokens even out.
+std::vector<float> token_weights(const TokenBatch& batch) {
+  std::vector<float> out;
+  out.reserve(batch.ids.size());
+  const auto mean = static_cast<float>(batch.ids.size()) / static_cast<float>(batch.sequences());
+  for (size_t i = 0; i < batch.sequences(); ++i) {
+    const size_t length = batch.offsets[i + 1] - batch.offsets[i];
+    out.insert(out.end(), length, mean / static_cast<float>(length));
+  }
+  return out;
+}
+
+std::vector<float> row_mean(const Rows& x, const std::vector<float>& weights) {
   std::vector<double> sum(static_cast<size_t>(x.width), 0);
   for (int64_t r = 0; r < x.rows; ++r) {
-    for (size_t c = 0; c < sum.size(); ++c) sum[c] += x.row(r)[c];
+    const float weight = weights[static_cast<size_t>(r)];
+    for (size_t c = 0; c < sum.size(); ++c) sum[c] += weight * x.row(r)[c];
   }
   std::vector<float> out;
   out.reserve(sum.size());
@@ -71,9 +85,13 @@ struct StepInput {
 
 class Calibration {
  public:
-  Calibration(const Graph& graph, const std::vector<Product>& products, ThreadPool& threads,
-              const CalibrateOptions& options)
-      : graph_(graph), products_(products), threads_(threads), options_(options) {
+  Calibration(const Graph& graph, const std::vector<Product>& products, const TokenBatch& batch,
+              ThreadPool& threads, const CalibrateOptions& options)
+      : graph_(graph),
+        products_(products),
+        token_weights_(token_weights(batch)),
+        threads_(threads),
+        options_(options) {
     for (size_t i = 0; i < products.size(); ++i) by_weight_[products[i].weight] = i;
     out_.products.resize(products.size());
     out_.errors.resize(products.size(), 0);
@@ -119,12 +137,14 @@ class Calibration {
         largest_weights[at / n] = std::max(largest_weights[at / n], std::fabs(w[at]));
     }
     input.rounding = choose_rounding(x, largest_weights, options_.ranges);
-    input.mean_before = row_mean(x);
+    input.mean_before = row_mean(x, token_weights_);
     round_inputs(x, input.rounding);
-    input.mean_after = row_mean(x);
+    input.mean_after = row_mean(x, token_weights_);
     Rows integers = copy(x);
     for (int64_t r = 0; r < x.rows; ++r) {
       for (const int64_t channel : input.rounding.float_channels) integers.row(r)[channel] = 0;
+      const float root = std::sqrt(token_weights_[static_cast<size_t>(r)]);
+      for (int64_t c = 0; c < x.width; ++c) integers.row(r)[c] *= root;
     }
     input.importance = mean_squares(integers);
     if (options_.by_inputs) input.moments = moments(integers, threads_);
@@ -199,6 +219,7 @@ class Calibration {
 
   const Graph& graph_;
   const std::vector<Product>& products_;
+  const std::vector<float> token_weights_;
   ThreadPool& threads_;
   const CalibrateOptions& options_;
   std::map<std::string, size_t> by_weight_;
@@ -212,7 +233,7 @@ Calibrated calibrate(const Graph& graph, const std::vector<Product>& products,
                      const TokenBatch& batch, ThreadPool& threads,
                      const CalibrateOptions& options) {
   const Program program = raise(graph);
-  Calibration calibration(graph, products, threads, options);
+  Calibration calibration(graph, products, batch, threads, options);
   CalibrationRun(program, batch, threads).run([&](LinearStep& step, Rows& x) {
     calibration.decide(step, x);
   });

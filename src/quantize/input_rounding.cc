@@ -1,7 +1,9 @@
 #include "quantize/input_rounding.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -11,11 +13,25 @@ namespace {
 /// Channels of an input that stay float. More gain little: docs/quantization.md.
 constexpr int64_t kFloatChannels = 8;
 constexpr int64_t kChannelsForOne = 32;  // at most one in so many
-constexpr double kSmoothing = 0.5;
+constexpr double kSmoothing = 0.5;       // of activations whose rows have their own ranges
+/// With a constant range more can be better, since its steps are coarser than the weights'; or not,
+/// where each text has large values in other channels. Both are tried, and wider ranges.
+constexpr std::array kStrengths = {0.5, 0.65, 0.8};
+constexpr std::array kMargins = {1.0F, 1.2F, 1.4F};
+/// A range that is more than so many times the values' root mean square is too coarse. That of
+/// normal values is 7; norms' and attention's outputs have 8 to 15, those of GELU 18 to 26.
+constexpr double kWidestRange = 16;
 
-std::vector<float> largest_by_channel(const Rows& x) {
+/// Rows [begin, end) of x.
+struct Part {
+  const Rows& x;
+  int64_t begin, end;
+};
+
+std::vector<float> largest_by_channel(const Part& part) {
+  const Rows& x = part.x;
   std::vector<float> largest(static_cast<size_t>(x.width), 0);
-  for (int64_t r = 0; r < x.rows; ++r) {
+  for (int64_t r = part.begin; r < part.end; ++r) {
     for (size_t c = 0; c < largest.size(); ++c)
       largest[c] = std::max(largest[c], std::fabs(x.row(r)[c]));
   }
@@ -36,12 +52,13 @@ std::vector<int64_t> largest_channels(const std::vector<float>& largest) {
 }
 
 /// weight^(1 - s) / input^s for each channel, 1 on (geometric) average, 0 for the float channels.
-std::vector<float> smoothing(const std::vector<float>& inputs, std::span<const float> weights,
+std::vector<float> smoothing(double strength, const std::vector<float>& inputs,
+                             std::span<const float> weights,
                              const std::vector<int64_t>& float_channels) {
   std::vector<double> logs(inputs.size());
   for (size_t c = 0; c < logs.size(); ++c) {
-    logs[c] = (1 - kSmoothing) * std::log(std::max(weights[c], 1e-6F)) -
-              kSmoothing * std::log(std::max(inputs[c], 1e-5F));
+    logs[c] = (1 - strength) * std::log(std::max(weights[c], 1e-6F)) -
+              strength * std::log(std::max(inputs[c], 1e-5F));
   }
   const double mean =
       std::accumulate(logs.begin(), logs.end(), 0.0) / static_cast<double>(logs.size());
@@ -54,6 +71,23 @@ std::vector<float> smoothing(const std::vector<float>& inputs, std::span<const f
 
 void scale_row(float* row, const std::vector<float>& factors) {
   for (size_t c = 0; c < factors.size(); ++c) row[c] *= factors[c];
+}
+
+RangeFinder scaled_range(const Part& part, const std::vector<float>& factors) {
+  RangeFinder finder;
+  std::vector<float> row(factors.size());
+  for (int64_t r = part.begin; r < part.end; ++r) {
+    std::copy_n(part.x.row(r), row.size(), row.begin());
+    scale_row(row.data(), factors);
+    finder.add(row);
+  }
+  return finder;
+}
+
+bool is_uneven(const RangeFinder& values) {
+  const double steps = 255;
+  return steps * values.find(RangeMethod::kLeastError).scale >
+         kWidestRange * values.root_mean_square();
 }
 
 void round_row_by_its_range(float* row, size_t width) {
@@ -72,23 +106,76 @@ void round_row_by(float* row, size_t width, const StaticRange& range) {
   }
 }
 
+/// The mean square of what rounding loses of the rows, each channel times its largest weight.
+double lost(const Part& part, const std::vector<float>& factors, const StaticRange& range,
+            std::span<const float> weights) {
+  std::vector<float> row(factors.size());
+  std::vector<float> rounded(factors.size());
+  double sum = 0;
+  for (int64_t r = part.begin; r < part.end; ++r) {
+    std::copy_n(part.x.row(r), row.size(), row.begin());
+    scale_row(row.data(), factors);
+    rounded = row;
+    round_row_by(rounded.data(), row.size(), range);
+    float squares = 0;
+    for (size_t c = 0; c < row.size(); ++c) {
+      const float each = factors[c] > 0 ? (rounded[c] - row[c]) / factors[c] * weights[c] : 0;
+      squares += each * each;
+    }
+    sum += squares;
+  }
+  return sum;
+}
+
+StaticRange widened(StaticRange range, float margin) {
+  range.scale *= margin;
+  return range;
+}
+
+struct ConstantRounding {
+  double strength;
+  float margin;
+};
+
+/// Of all that are tried the one that, decided by the first half of the rows, loses least of the
+/// others: texts that aren't calibrated with have larger values in some channels, too.
+ConstantRounding choose_constant(const Rows& x, std::span<const float> weights,
+                                 const std::vector<int64_t>& float_channels, RangeMethod method) {
+  const Part first{x, 0, x.rows / 2};
+  const Part second{x, x.rows / 2, x.rows};
+  const std::vector<float> largest = largest_by_channel(first);
+  ConstantRounding best{kStrengths[0], kMargins[0]};
+  double least = std::numeric_limits<double>::max();
+  for (const double strength : kStrengths) {
+    const std::vector<float> factors = smoothing(strength, largest, weights, float_channels);
+    const StaticRange range = scaled_range(first, factors).find(method);
+    for (const float margin : kMargins) {
+      const double l = lost(second, factors, widened(range, margin), weights);
+      if (l >= least) continue;
+      least = l;
+      best = {strength, margin};
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 InputRounding choose_rounding(const Rows& x, std::span<const float> largest_weights,
                               std::optional<RangeMethod> method) {
   InputRounding out;
-  const std::vector<float> largest = largest_by_channel(x);
+  const Part all{x, 0, x.rows};
+  const std::vector<float> largest = largest_by_channel(all);
   out.float_channels = largest_channels(largest);
-  out.channel_scale = smoothing(largest, largest_weights, out.float_channels);
+  out.channel_scale = smoothing(kSmoothing, largest, largest_weights, out.float_channels);
   if (!method) return out;
-  RangeFinder finder;
-  std::vector<float> row(static_cast<size_t>(x.width));
-  for (int64_t r = 0; r < x.rows; ++r) {
-    std::copy_n(x.row(r), x.width, row.begin());
-    scale_row(row.data(), out.channel_scale);
-    finder.add(row);
+  if (is_uneven(scaled_range(all, out.channel_scale))) {
+    out.unrounded = true;
+    return out;
   }
-  out.range = finder.find(*method);
+  const auto [strength, margin] = choose_constant(x, largest_weights, out.float_channels, *method);
+  out.channel_scale = smoothing(strength, largest, largest_weights, out.float_channels);
+  out.range = widened(scaled_range(all, out.channel_scale).find(*method), margin);
   return out;
 }
 
@@ -99,7 +186,9 @@ void round_inputs(Rows& x, const InputRounding& rounding) {
     float* row = x.row(r);
     for (size_t j = 0; j < kept.size(); ++j) kept[j] = row[rounding.float_channels[j]];
     scale_row(row, rounding.channel_scale);
-    if (rounding.range) {
+    if (rounding.unrounded) {
+      // exact in the file; the native engine gives each row its own range
+    } else if (rounding.range) {
       round_row_by(row, width, *rounding.range);
     } else {
       round_row_by_its_range(row, width);

@@ -180,7 +180,7 @@ class Quantization {
       how.progress = [this](size_t done, size_t all) { report("calibrating", done, all); };
       try {
         out = calibrate(original_, products_, batch, threads_, how);
-        result.calibration_texts = batch.sequences();
+        result.calibration_texts = std::min(batch.sequences(), texts.count);
         result.own_texts = !texts.given;
       } catch (const Error& error) {
         if (!quick || error.code() != ErrorCode::kNotSupported) throw;

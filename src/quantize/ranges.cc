@@ -40,6 +40,7 @@ void RangeFinder::add(std::span<const float> values) {
   for (const float v : values) {
     const auto bin = static_cast<int64_t>(std::floor((v + reach_) * per_bin));
     ++counts_[static_cast<size_t>(std::clamp<int64_t>(bin, 0, kBins - 1))];
+    squares_ += static_cast<double>(v) * v;
   }
   total_ += static_cast<double>(values.size());
 }
@@ -124,6 +125,10 @@ RangeFinder::Bounds RangeFinder::least(Loss loss) const {
     best = bounds;
   }
   return best;
+}
+
+double RangeFinder::root_mean_square() const {
+  return total_ > 0 ? std::sqrt(squares_ / total_) : 0;
 }
 
 StaticRange RangeFinder::find(RangeMethod method) const {

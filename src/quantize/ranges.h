@@ -27,6 +27,7 @@ class RangeFinder {
   /// Adds values, which must be finite. Bins double in width when a value is outside of them.
   void add(std::span<const float> values);
   StaticRange find(RangeMethod method) const;
+  double root_mean_square() const;  // of the values that were added
 
  private:
   struct Bounds {
@@ -45,7 +46,7 @@ class RangeFinder {
   double reach_ = 0;                     // 0: nothing yet
   float low_ = 0, high_ = 0;             // 0 is always inside, so that it is exact
   std::vector<double> counts_;
-  double total_ = 0;
+  double total_ = 0, squares_ = 0;
 };
 
 }  // namespace embedforge::quantization

@@ -49,6 +49,7 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
       if (held || out.used.texts() < options.samples)
         tokens.append(text, held ? out.held : out.used);
     }
+    out.count = out.used.texts();
     return out;
   }
   out.given = true;
@@ -68,6 +69,8 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
       tokens.append(texts[i], out.used);
     }
   }
+  out.count = out.used.texts();
+  for (const std::string_view text : default_texts()) tokens.append(text, out.used);
   return out;
 }
 

@@ -73,8 +73,9 @@ void ProductWriter::write(const Node& node, const Product& product,
   const Input& in = rounded(node.inputs[0], decided.input);
   const bool whole = decided.input.float_channels.empty();
   const std::string out = whole ? node.outputs[0] : w + "_integer_product";
-  const std::string total = decided.input.range ? range_product(in, product, decided.weight, out)
-                                                : row_product(in, product, decided.weight, out);
+  const bool by_row = !decided.input.range && !decided.input.unrounded;
+  const std::string total = by_row ? row_product(in, product, decided.weight, out)
+                                   : real_product(in, product, decided.weight, out);
   if (!whole) {
     const auto count = static_cast<int64_t>(decided.input.float_channels.size());
     const std::string rows = nodes_.cast(
@@ -133,8 +134,8 @@ std::string ProductWriter::byte(const std::string& name, uint8_t value) {
   return nodes_.constant(name, Tensor::from(DataType::kUint8, {}, std::vector<uint8_t>{value}));
 }
 
-std::string ProductWriter::range_product(const Input& in, const Product& product,
-                                         const RoundedMatrix& weight, const std::string& out) {
+std::string ProductWriter::real_product(const Input& in, const Product& product,
+                                        const RoundedMatrix& weight, const std::string& out) {
   const std::string& w = product.weight;
   const std::string integers = nodes_.constant(
       w + "_quantized", Tensor::from(DataType::kInt8, {product.k, product.n}, weight.q));
@@ -167,7 +168,9 @@ const ProductWriter::Input& ProductWriter::rounded(const std::string& x, const I
     out.picked = nodes_.add("Gather", {x, list}, name + "_picked");
     nodes_.last().attributes["axis"] = int64_t{-1};
   }
-  if (how.range) {
+  if (how.unrounded) {
+    out.rounded = from;
+  } else if (how.range) {
     by_range(from, name, *how.range, out);
   } else {
     by_row(from, name, out);

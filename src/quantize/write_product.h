@@ -46,6 +46,7 @@ std::vector<uint16_t> to_halves(const Tensor& tensor);
 /// Writes a product of x in place of its MatMul. With x' = x times a constant for each channel:
 ///   ranges by row     the formula at the top of plan/trace_row_quantized.cc
 ///   a constant range  DequantizeLinear(QuantizeLinear(x')) times DequantizeLinear(weight)
+///   unrounded         x' times DequantizeLinear(weight)
 /// then plus MatMul(Gather(x, float channels), their rows).
 class ProductWriter {
  public:
@@ -53,7 +54,7 @@ class ProductWriter {
   void write(const Node& node, const Product& product, const QuantizedProduct& decided);
 
  private:
-  /// An activation as integers, shared by the products that take it.
+  /// An activation as integers (or as what they stand for), shared by the products that take it.
   struct Input {
     std::string rounded, low, range, picked;
   };
@@ -66,8 +67,8 @@ class ProductWriter {
   std::string byte(const std::string& name, uint8_t value);
   std::string row_product(const Input& in, const Product& product, const RoundedMatrix& weight,
                           const std::string& out);
-  std::string range_product(const Input& in, const Product& product, const RoundedMatrix& weight,
-                            const std::string& out);
+  std::string real_product(const Input& in, const Product& product, const RoundedMatrix& weight,
+                           const std::string& out);
 
   NodeWriter& nodes_;
   std::map<std::pair<std::string, std::vector<float>>, Input> inputs_;
