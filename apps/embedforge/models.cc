@@ -32,6 +32,7 @@ constexpr Advice kAdvice[] = {
     {"long texts, newest encoder", "Alibaba-NLP/gte-modernbert-base", "149 M, 768, 8192"},
     {"many languages, small", "intfloat/multilingual-e5-small", "118 M, 384, 512"},
     {"many languages, long texts", "BAAI/bge-m3", "568 M, 1024, 8192"},
+    {"many languages, compact", "google/embeddinggemma-300m", "308 M, 768, 2048"},
     {"many languages, instructions", "Qwen/Qwen3-Embedding-0.6B", "596 M, 1024, 32768"},
     {"ordering search results", "BAAI/bge-reranker-base", "278 M, scores, 512"},
 };

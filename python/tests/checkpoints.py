@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,32 @@ class Family:
 
 
 ROBERTA = {**COMMON, "max_position_embeddings": 66, "pad_token_id": 1, "type_vocab_size": 1}
+NOMIC_CONFIG = {
+    "model_type": "nomic_bert",
+    "architectures": ["NomicBertModel"],
+    "vocab_size": WORDS - 3,
+    "pad_vocab_size_multiple": 4,
+    "n_embd": HIDDEN,
+    "n_head": HEADS,
+    "n_layer": LAYERS,
+    "n_inner": INNER,
+    "n_positions": 500,
+    "rotary_emb_base": 1000,
+    "rotary_emb_fraction": 1.0,
+    "rotary_emb_interleaved": False,
+    "rotary_emb_scale_base": None,
+    "rotary_scaling_factor": None,
+    "activation_function": "swiglu",
+    "qkv_proj_bias": False,
+    "mlp_fc1_bias": False,
+    "mlp_fc2_bias": False,
+    "prenorm": False,
+    "use_rms_norm": False,
+    "parallel_block": False,
+    "causal": False,
+    "type_vocab_size": 2,
+    "layer_norm_epsilon": 1e-5,
+}
 FAMILIES = {
     "bert": Family("bert", 64, "cls", 0, {**COMMON, "max_position_embeddings": 64}),
     "roberta": Family("roberta", 64, "mean", 1, ROBERTA),
@@ -93,33 +120,24 @@ FAMILIES = {
             "pad_token_id": 0,
         },
     ),
-    "nomic": Family("nomic_bert", 500, "mean", 0),
-}
-NOMIC_CONFIG = {
-    "model_type": "nomic_bert",
-    "architectures": ["NomicBertModel"],
-    "vocab_size": WORDS - 3,
-    "pad_vocab_size_multiple": 4,
-    "n_embd": HIDDEN,
-    "n_head": HEADS,
-    "n_layer": LAYERS,
-    "n_inner": INNER,
-    "n_positions": 500,
-    "rotary_emb_base": 1000,
-    "rotary_emb_fraction": 1.0,
-    "rotary_emb_interleaved": False,
-    "rotary_emb_scale_base": None,
-    "rotary_scaling_factor": None,
-    "activation_function": "swiglu",
-    "qkv_proj_bias": False,
-    "mlp_fc1_bias": False,
-    "mlp_fc2_bias": False,
-    "prenorm": False,
-    "use_rms_norm": False,
-    "parallel_block": False,
-    "causal": False,
-    "type_vocab_size": 2,
-    "layer_norm_epsilon": 1e-5,
+    "nomic": Family("nomic_bert", 500, "mean", 0, NOMIC_CONFIG),
+    "gemma3": Family(
+        "gemma3_text",
+        400,
+        "mean",
+        0,
+        {
+            **COMMON,
+            "num_hidden_layers": 4,
+            "num_key_value_heads": 1,
+            "head_dim": 24,
+            "query_pre_attn_scalar": 20,
+            "max_position_embeddings": 400,
+            "sliding_window": 25,
+            "layer_types": [*["sliding_attention"] * 2, "full_attention", "sliding_attention"],
+            "use_bidirectional_attention": True,
+        },
+    ),
 }
 NOMIC_NAMES = {
     "words.": "embeddings.word_embeddings.",
@@ -144,20 +162,22 @@ def enlarge(model: torch.nn.Module) -> None:
                 weight.copy_(0.15 * torch.randn_like(weight))
 
 
-def make_tokenizer(family: Family, folder: Path) -> None:
-    """Words of the test's passages, one token each, with a token before and after (none before for Qwen3)."""
+def make_tokenizer(family: Family, folder: Path, framed: bool = True) -> None:
+    """The passages' most frequent words, one token each. `framed`: with a token before (not for Qwen3) and after."""
     special = ["<unk>", "<s>", "</s>"]
     special.insert(family.pad, "<pad>")
-    words = sorted({word for text in passages() for word in text.split()})
-    vocabulary = {word: i for i, word in enumerate([*special, *words[: WORDS - 8]])}
+    counts = Counter(word for text in passages() for word in text.split())
+    words = [word for word, _ in counts.most_common(WORDS - 8)]
+    vocabulary = {word: i for i, word in enumerate([*special, *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    before = "" if family.model_type == "qwen3" else "<s> "
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{before}$A </s>",
-        pair=f"{before}$A </s> $B:1 </s>:1",
-        special_tokens=[(token, vocabulary[token]) for token in ("<s>", "</s>")],
-    )
+    if framed:
+        before = "" if family.model_type == "qwen3" else "<s> "
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{before}$A </s>",
+            pair=f"{before}$A </s> $B:1 </s>:1",
+            special_tokens=[(token, vocabulary[token]) for token in ("<s>", "</s>")],
+        )
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
@@ -184,7 +204,8 @@ def make_model(family: Family, folder: Path) -> torch.nn.Module:
     """The random model, its config.json and its tensors."""
     torch.manual_seed(11)
     if family.model_type == "nomic_bert":
-        module = nomic.NomicBert(LAYERS, HIDDEN, HEADS, INNER, WORDS).eval()
+        sizes = (family.settings[name] for name in ("n_layer", "n_embd", "n_head", "n_inner"))
+        module = nomic.NomicBert(*sizes, WORDS).eval()
         enlarge(module)
         state = {}
         for name, value in module.state_dict().items():
@@ -196,21 +217,28 @@ def make_model(family: Family, folder: Path) -> torch.nn.Module:
                 name = name.replace(ours, theirs)
             state[name] = value.contiguous()
         save_file(state, folder / "model.safetensors", {"format": "pt"})
-        (folder / "config.json").write_text(json.dumps(NOMIC_CONFIG))
+        (folder / "config.json").write_text(json.dumps(family.settings))
         return module
     config = transformers.AutoConfig.for_model(family.model_type, **family.settings)
     model = transformers.AutoModel.from_config(config, attn_implementation="eager").eval()
     enlarge(model)
     model.save_pretrained(folder)
+    if "sliding_window" in family.settings:  # Gemma 3's configuration halves it when it is made
+        written = json.loads((folder / "config.json").read_text())
+        written["sliding_window"] = family.settings["sliding_window"]
+        (folder / "config.json").write_text(json.dumps(written))
     return model
 
 
-def make_checkpoint(name: str, folder: Path) -> torch.nn.Module:
-    family = FAMILIES[name]
+def make(family: Family, folder: Path, framed: bool = True) -> torch.nn.Module:
     folder.mkdir(parents=True, exist_ok=True)
-    make_tokenizer(family, folder)
+    make_tokenizer(family, folder, framed)
     write_modules(family, folder)
     return make_model(family, folder)
+
+
+def make_checkpoint(name: str, folder: Path) -> torch.nn.Module:
+    return make(FAMILIES[name], folder)
 
 
 def sample_texts(family: Family) -> list[str]:

@@ -21,7 +21,8 @@ def git_sha1(content: bytes) -> str:
 
 class Hub:
     """Files of one repository. `faults`: for a path of the repository (or "api"), what the next requests for it
-    get instead: a status, ("cut", bytes), ("wrong",) or ("retry", seconds)."""
+    get instead: a status, ("cut", bytes), ("stall", bytes), ("wrong",) or ("retry", seconds). Large files are sent by another
+    host, as a CDN does; `leaked` says whether that got a token."""
 
     def __init__(self, folder: Path, large: int = 4096) -> None:
         self.files = {
@@ -36,6 +37,8 @@ class Hub:
         self.requests: list[tuple[str, str, str]] = []  # method, path, range
         self.sent: Counter[str] = Counter()  # bytes of each file
         self.extra: list[dict[str, Any]] = []  # further entries of the listing
+        self.leaked = False
+        self.stalled, self.go_on = threading.Event(), threading.Event()
         self.lock = threading.Lock()
         hub = self
 
@@ -53,6 +56,7 @@ class Hub:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.cdn = f"http://localhost:{self.server.server_port}/cdn/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -90,7 +94,7 @@ class Hub:
             self.requests.append((request.command, path, request.headers.get("Range", "")))
         authorized = request.headers.get("Authorization") == f"Bearer {self.gated_token}"
         if path.startswith("/cdn/"):
-            assert request.headers.get("Authorization") is None or authorized
+            self.leaked = self.leaked or request.headers.get("Authorization") is not None
             name = next(each for each in self.files if self.etag(each) == path[5:])
             self.send_file(request, name)
         elif self.gated_token is not None and not authorized:
@@ -103,12 +107,9 @@ class Hub:
             self.send(request, 404, b"{}", {"X-Error-Code": "RepoNotFound"})
 
     def send_api(self, request: BaseHTTPRequestHandler, path: str) -> None:
-        fault = self.next_fault("api")
-        if isinstance(fault, int):
-            self.send(request, fault, b"broken")
-        elif isinstance(fault, tuple) and fault[0] == "retry":
-            self.send(request, 429, b"slow down", {"Retry-After": str(fault[1])})
-        elif not path.startswith(f"/api/models/{ID}"):
+        if self.refused(request, self.next_fault("api")):
+            return
+        if not path.startswith(f"/api/models/{ID}"):
             self.send(request, 404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif "/revision/" in path and path.split("/revision/")[1] not in ("main", "v1", COMMIT):
             self.send(request, 404, b"{}", {"X-Error-Code": "RevisionNotFound"})
@@ -129,17 +130,17 @@ class Hub:
             "X-Linked-Etag": f'"{etag}"',
             "X-Linked-Size": str(size),
             "ETag": '"of the redirect"',
-            "Location": f"{self.url}/cdn/{etag}",
+            "Location": self.cdn + etag,
         }
         self.send(request, 302, b"", headers)
 
     def send_file(self, request: BaseHTTPRequestHandler, name: str) -> None:
         content = self.files[name]
         fault = None if request.command == "HEAD" else self.next_fault(name)
-        if isinstance(fault, int):
-            self.send(request, fault, b"broken")
+        if self.refused(request, fault):
             return
-        if isinstance(fault, tuple) and fault[0] == "wrong":
+        kind, amount = (*fault, 0)[:2] if fault else ("", 0)
+        if kind == "wrong":
             content = bytes(byte ^ 1 for byte in content)
         headers = {
             "ETag": f'"{self.etag(name)}"',
@@ -155,18 +156,28 @@ class Hub:
             status = 206
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
         body = content[begin:end]
-        cut = fault[1] if isinstance(fault, tuple) and fault[0] == "cut" else None
+        cut = amount if kind in ("cut", "stall") else None
         with self.lock:  # before the client has it and looks
             self.sent[name] += len(body) if cut is None else cut
-        self.send(request, status, body, headers, cut)
+        self.send(request, status, body, headers, cut, kind == "stall")
 
-    @staticmethod
+    def refused(self, request: BaseHTTPRequestHandler, fault: Any) -> bool:
+        if isinstance(fault, int):
+            self.send(request, fault, b"broken")
+        elif fault and fault[0] == "retry":
+            self.send(request, 429, b"slow down", {"Retry-After": str(fault[1])})
+        else:
+            return False
+        return True
+
     def send(
+        self,
         request: BaseHTTPRequestHandler,
         status: int,
         body: bytes,
         headers: dict[str, str] | None = None,
         cut: int | None = None,
+        stall: bool = False,
     ) -> None:
         request.send_response(status)
         for name, value in (headers or {}).items():
@@ -178,5 +189,8 @@ class Hub:
         request.wfile.write(body if cut is None else body[:cut])
         if cut is not None:
             request.wfile.flush()
+            if stall:
+                self.stalled.set()
+                self.go_on.wait(60)
             request.close_connection = True
             request.connection.close()

@@ -86,6 +86,27 @@ def test_levels_and_int8(made) -> None:
     assert (vectors * float_vectors).sum(1).min() > 0.98
 
 
+def test_nomic_cuts_after_a_layer_norm(tmp_path: Path) -> None:
+    """Matryoshka as nomic-embed-text-v1.5's page has it, and the prefixes that it names."""
+    family = FAMILIES["nomic"]
+    model = checkpoints.make_checkpoint("nomic", tmp_path / "checkpoint")
+    embedforge.convert(tmp_path / "checkpoint", tmp_path / "out")
+    texts = checkpoints.sample_texts(family)
+    inputs = checkpoints.feeds(family, tmp_path / "checkpoint", texts)
+    hidden = checkpoints.torch_hidden(model, inputs)
+    pooled = torch.from_numpy(checkpoints.pool(family, hidden, inputs["attention_mask"])).float()
+    whole = torch.nn.functional.layer_norm(pooled, pooled.shape[1:]).numpy()
+    embedder = embedforge.Embedder(tmp_path / "out")
+    for dimensions in (24, 48):
+        cut = embedder.encode(texts, dimensions=dimensions)
+        assert np.abs(cut - unit(whole[:, :dimensions])).max() < 1e-5
+    for encode, prefix in (
+        (embedder.encode_query, "search_query: "),
+        (embedder.encode_document, "search_document: "),
+    ):
+        assert np.array_equal(encode(texts), embedder.encode([prefix + text for text in texts]))
+
+
 EXPORTED = [
     ("mpnet", True, "sdpa"),
     ("nomic", False, "eager"),

@@ -68,7 +68,7 @@ def test_reranker(tmp_path: Path, run: Run, model_type: str) -> None:
     model.save_pretrained(folder)
     checkpoints.make_tokenizer(family, folder)
     embedforge.convert(folder, tmp_path / "out")
-    texts = [text for text in checkpoints.sample_texts(family) if text][:6]
+    texts = [text for text in checkpoints.sample_texts(family) if text]
     query = texts[2]
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(family.limit)
@@ -116,8 +116,8 @@ def copy(plain: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(plain, tmp_path / "copy"))
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("kind", ["safetensors", "sharded", "bin"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kind", ["safetensors", "sharded", "bin", "sharded bin"])
 def test_kinds_of_weights(copy: Path, tmp_path: Path, dtype: torch.dtype, kind: str) -> None:
     state = {name: value.to(dtype) for name, value in load_file(copy / "model.safetensors").items()}
     exact = Path(shutil.copytree(copy, tmp_path / "exact"))
@@ -125,19 +125,21 @@ def test_kinds_of_weights(copy: Path, tmp_path: Path, dtype: torch.dtype, kind: 
         {k: v.float() for k, v in state.items()}, exact / "model.safetensors", {"format": "pt"}
     )
     (copy / "model.safetensors").unlink()
-    if kind == "safetensors":
-        save_file(state, copy / "model.safetensors", {"format": "pt"})
-    elif kind == "bin":
-        torch.save(state, copy / "pytorch_model.bin")
-    else:
+    parts = [state]
+    if kind.startswith("sharded"):
         names = sorted(state)
-        shards = {
-            name: f"model-0000{i % 2 + 1}-of-00002.safetensors" for i, name in enumerate(names)
-        }
-        for shard in set(shards.values()):
-            part = {name: state[name] for name in names if shards[name] == shard}
+        parts = [{name: state[name] for name in names[first::2]} for first in (0, 1)]
+    stem, end = ("pytorch_model", ".bin") if kind.endswith("bin") else ("model", ".safetensors")
+    shards = {}
+    for i, part in enumerate(parts, 1):
+        shard = f"{stem}-0000{i}-of-00002{end}" if len(parts) > 1 else stem + end
+        shards |= dict.fromkeys(part, shard)
+        if end == ".bin":
+            torch.save(part, copy / shard)
+        else:
             save_file(part, copy / shard, {"format": "pt"})
-        (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    if len(parts) > 1:
+        (copy / f"{stem}{end}.index.json").write_text(json.dumps({"weight_map": shards}))
     for folder in (copy, exact):
         embedforge.convert(folder, folder / "out")
     files = [(folder / "out/onnx/model.onnx").read_bytes() for folder in (copy, exact)]
@@ -171,6 +173,7 @@ def test_unsupported_architecture(copy: Path, run: Run) -> None:
         ({"hidden_size": 32}, 3, "embeddings.word_embeddings.weight"),
         ({"vocab_size": 12}, 3, "embeddings.word_embeddings.weight"),
         ({"num_hidden_layers": 4}, 3, "encoder.layer.3."),
+        ({"num_hidden_layers": 2}, 3, "encoder.layer.2."),
         ({"intermediate_size": 100}, 3, "encoder.layer.0.intermediate.dense.weight"),
         ({"num_attention_heads": 7}, 3, "heads"),
         ({"hidden_act": "softsign"}, 4, "softsign"),
@@ -186,6 +189,33 @@ def test_config_against_weights(
 ) -> None:
     change_config(copy, **changes)
     assert part in refusal(run, copy, status)
+
+
+def test_configurations_of_transformers_5(tmp_path: Path, run: Run) -> None:
+    """rope_parameters and layer_types stand for the same as the fields before them."""
+    for name, old, new in (
+        ("qwen3", {"rope_theta": 5e5}, {"rope_theta": 5e5, "rope_type": "default"}),
+        (
+            "modernbert",
+            {"global_rope_theta": 7e4, "local_rope_theta": 3e3, "global_attn_every_n_layers": 3},
+            {"full_attention": {"rope_theta": 7e4}, "sliding_attention": {"rope_theta": 3e3}},
+        ),
+    ):
+        folder = tmp_path / name
+        checkpoints.make_checkpoint(name, folder)
+        change_config(folder, **old)
+        files = [embedforge.convert(folder, tmp_path / "old").model.read_bytes()]
+        near, far = "sliding_attention", "full_attention"
+        layers = [far, near, near, far, near] if name == "modernbert" else None
+        changes = {**dict.fromkeys(old), "rope_parameters": new, "layer_types": layers}
+        change_config(folder, **changes)
+        files.append(embedforge.convert(folder, tmp_path / "new").model.read_bytes())
+        assert files[0] == files[1], name
+        change_config(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4})
+        assert "yarn" in refusal(run, folder, 4)
+        change_config(folder, rope_parameters=new, layer_types=["full_attention"])
+        if name == "modernbert":
+            assert "layer_types" in refusal(run, folder, 3)
 
 
 def test_missing_shard(copy: Path, run: Run) -> None:

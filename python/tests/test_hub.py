@@ -14,7 +14,7 @@ import pytest
 
 import checkpoints
 import embedforge
-from conftest import Run
+from conftest import CLI, Run
 from hub_server import COMMIT, ID, Hub
 
 WEIGHTS = "model.safetensors"
@@ -43,7 +43,7 @@ def cache(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     return tmp_path / "home" / "hub"
 
 
@@ -179,9 +179,20 @@ def test_huggingface_hub_goes_on_with_our_part(hub: Hub, cache: Path, run: Run) 
     check_cache(cache, hub)
 
 
-@pytest.mark.parametrize("fault", [("retry", 1), 500, 503, 502])
+def test_a_pull_that_was_killed_goes_on_later(hub: Hub, cache: Path, run: Run) -> None:
+    hub.faults = {WEIGHTS: [("stall", 50_000)]}
+    with subprocess.Popen([CLI, "pull", ID], stdout=subprocess.DEVNULL) as killed:
+        assert hub.stalled.wait(60)
+        killed.kill()
+    hub.go_on.set()
+    assert not (model_folder(cache) / "blobs" / hub.etag(WEIGHTS)).exists()
+    assert run("pull", ID).returncode == 0  # the lock is nobody's
+    check_cache(cache, hub)
+
+
+@pytest.mark.parametrize("fault", [("retry", 1), 500, 502, 503, 504])
 def test_passing_trouble(hub: Hub, cache: Path, run: Run, fault: object) -> None:
-    hub.faults = {"api": [fault], WEIGHTS: [503]}
+    hub.faults = {"api": [fault], WEIGHTS: [503], "config.json": [("retry", 0)]}
     done = run("pull", ID)
     if fault == 500:  # not one that passes
         assert done.returncode == 5
@@ -212,9 +223,12 @@ def test_refusals(hub: Hub, cache: Path, run: Run, monkeypatch: pytest.MonkeyPat
     hub.gated_token = "hf_secret"
     gated = run("pull", ID)
     assert gated.returncode == 5 and "HF_TOKEN" in gated.stderr and "gated" in gated.stderr
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    assert run("pull", ID).returncode == 5
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert run("pull", ID).returncode == 0
     check_cache(cache, hub)
+    assert not hub.leaked  # the token is for the hub, not for the host that it redirects to
     assert run("pull", "../../etc").returncode == 3
     assert run("pull", ID, "--revision", "../../x").returncode == 2
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

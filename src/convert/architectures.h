@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "config/json_file.h"
 #include "convert/checkpoint.h"
@@ -51,6 +52,7 @@ BuiltEncoder build_mpnet(const EncoderSource& source);
 BuiltEncoder build_nomic_bert(const EncoderSource& source);
 BuiltEncoder build_modernbert(const EncoderSource& source);
 BuiltEncoder build_qwen3(const EncoderSource& source);
+BuiltEncoder build_gemma3(const EncoderSource& source);
 
 /// Replaces the output last_hidden_state by logits.
 void add_classifier(const EncoderSource& source, BuiltEncoder& encoder);
@@ -59,6 +61,15 @@ void add_classifier(const EncoderSource& source, BuiltEncoder& encoder);
 void expect_setting(const JsonFile& config, const std::string& key, bool expected);
 /// Errors: kBadInput when hidden_size is no multiple of heads.
 void check_heads(const JsonFile& config, int64_t hidden_size, int64_t heads);
+/// The base of the rotary positions in layers of `kind` ("full_attention", "sliding_attention"):
+/// from rope_parameters, as transformers 5 writes it, else from the field `key`. Errors:
+/// kNotSupported for positions that are scaled or turn only a part.
+double rotary_base(const JsonFile& config, const std::string& kind, const std::string& key,
+                   double otherwise);
+/// Whether each layer attends to all tokens: by layer_types, else the first of every `key` layers.
+/// Errors: kBadInput for a list that doesn't fit; kNotSupported for another kind.
+std::vector<bool> full_attention_layers(const JsonFile& config, int64_t layers,
+                                        const std::string& key);
 /// A number of layers. Errors: kBadInput beyond 1000.
 int64_t layer_count(const JsonFile& config, const std::string& key);
 

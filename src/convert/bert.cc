@@ -61,7 +61,8 @@ Graph build_bert(const BertConfig& config, const TensorMap& weights, int opset) 
 BuiltEncoder build_bert_encoder(const EncoderSource& source) {
   const BertConfig config = read_bert_config(source.config);
   const TensorMap weights = bert_weights(config, source.tensors);
-  return {build_bert(config, weights, source.opset), config.hidden_size, "bert."};
+  return {build_bert(config, weights, source.opset), config.hidden_size,
+          find_prefix(source.tensors, "embeddings.word_embeddings.weight", "bert.")};
 }
 
 }  // namespace embedforge

@@ -94,7 +94,7 @@ std::string Blocks::layer_norm(const std::string& name, const std::string& x, in
 }
 
 std::string Blocks::rms_norm(const std::string& name, const std::string& x, int64_t width,
-                             float epsilon, const std::string& output) {
+                             float epsilon, const std::string& output, float offset) {
   const std::string square = build_.add(output + ".square", "Mul", {x, x});
   const std::string mean =
       graph_.opsets.at("") < 18  // the axes became an input then
@@ -106,8 +106,9 @@ std::string Blocks::rms_norm(const std::string& name, const std::string& x, int6
       build_.add(output + ".safe", "Add", {mean, build_.scalar("rms.epsilon", epsilon)});
   const std::string root = build_.add(output + ".root", "Sqrt", {safe});
   const std::string unit = build_.add(output + ".unit", "Div", {x, root});
-  return build_.add(output, "Mul",
-                    {unit, build_.constant(name + ".weight", weight(name + ".weight", {width}))});
+  Tensor gamma = weight(name + ".weight", {width});
+  if (offset != 0) gamma = scaled(gamma, 1, offset);
+  return build_.add(output, "Mul", {unit, build_.constant(name + ".weight", std::move(gamma))});
 }
 
 std::string Blocks::rows(const std::string& name, const std::string& indices, int64_t count,

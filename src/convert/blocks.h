@@ -44,9 +44,9 @@ class Blocks {
   /// Over the last axis; the node is called `output`.
   std::string layer_norm(const std::string& name, const std::string& x, int64_t width,
                          float epsilon, Bias bias, const std::string& output);
-  /// x / sqrt(mean(x^2) + epsilon) * NAME.weight over the last axis.
+  /// x / sqrt(mean(x^2) + epsilon) * (NAME.weight + offset) over the last axis.
   std::string rms_norm(const std::string& name, const std::string& x, int64_t width, float epsilon,
-                       const std::string& output);
+                       const std::string& output, float offset);
   /// Rows of NAME.weight [rows, width] by `indices`.
   std::string rows(const std::string& name, const std::string& indices, int64_t count,
                    int64_t width);

@@ -60,7 +60,13 @@ Checkpoint read_checkpoint(const fs::path& folder) {
     if (path.extension() != ".json") {
       add_file(path, checkpoint);
     } else {
-      for (const std::string& shard : shards_of(path)) add_file(folder / shard, checkpoint);
+      for (const std::string& shard : shards_of(path)) {
+        if (!fs::exists(folder / shard, ignored)) {
+          throw_bad_input((folder / shard).string() + ": missing, and " + name +
+                          " names it; bring the whole checkpoint");
+        }
+        add_file(folder / shard, checkpoint);
+      }
     }
     return checkpoint;
   }

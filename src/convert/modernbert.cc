@@ -15,11 +15,14 @@ struct Modern {
         heads(config.positive("num_attention_heads")),
         layers(layer_count(config, "num_hidden_layers")),
         inner(config.positive("intermediate_size")),
-        global_every(config.positive("global_attn_every_n_layers")),
+        global(full_attention_layers(config, layers, "global_attn_every_n_layers")),
         window(config.positive("local_attention") / 2),
         epsilon(static_cast<float>(config.number("norm_eps", 1e-5))),
-        global_theta(config.number("global_rope_theta", 160000)),
-        local_theta(config.number("local_rope_theta", global_theta)),
+        global_theta(rotary_base(config, "full_attention", "global_rope_theta", 160000)),
+        local_theta(
+            rotary_base(config, "sliding_attention", "local_rope_theta",
+                        // null stands for the other one
+                        config.value().contains("local_rope_theta") ? global_theta : 10000)),
         activation(config.string("hidden_activation", "gelu")),
         norm_bias(config.boolean("norm_bias", false) ? Bias::kAdded : Bias::kNone),
         attention_bias(config.boolean("attention_bias", false) ? Bias::kAdded : Bias::kNone),
@@ -27,7 +30,9 @@ struct Modern {
     check_heads(config, hidden, heads);
   }
 
-  int64_t hidden, heads, layers, inner, global_every, window;
+  int64_t hidden, heads, layers, inner;
+  std::vector<bool> global;  // of each layer
+  int64_t window;
   float epsilon;
   double global_theta, local_theta;
   std::string activation;
@@ -96,7 +101,7 @@ BuiltEncoder build_modernbert(const EncoderSource& source) {
     // The embeddings are normalized already, so the first layer has no norm before attention.
     const std::string in = i == 0 ? x : norm(name + ".attn_norm", x, name + ".attn_norm.output");
     const std::string attended =
-        attention(blocks, sizes, name + ".attn", in, i % sizes.global_every == 0);
+        attention(blocks, sizes, name + ".attn", in, sizes.global[static_cast<size_t>(i)]);
     x = blocks.build().add(name + ".attn.residual", "Add", {x, attended});
     const std::string middle = norm(name + ".mlp_norm", x, name + ".mlp_norm.output");
     x = blocks.build().add(name + ".mlp.residual", "Add",

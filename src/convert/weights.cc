@@ -51,11 +51,11 @@ Tensor transposed(const Tensor& tensor) {
   return Tensor::from_floats({tensor.dims[1], tensor.dims[0]}, std::move(result));
 }
 
-Tensor scaled(const Tensor& tensor, float factor) {
+Tensor scaled(const Tensor& tensor, float factor, float offset) {
   const std::span<const float> source = tensor.as<float>();
   std::vector<float> result(source.size());
   std::transform(source.begin(), source.end(), result.begin(),
-                 [factor](float value) { return value * factor; });
+                 [=](float value) { return value * factor + offset; });
   return Tensor::from_floats(tensor.dims, std::move(result));
 }
 

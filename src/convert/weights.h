@@ -25,7 +25,7 @@ Tensor to_float32(const Tensor& tensor, const std::string& name);
 /// [rows, columns] -> [columns, rows], float32.
 Tensor transposed(const Tensor& tensor);
 
-/// Every element times `factor`, float32.
-Tensor scaled(const Tensor& tensor, float factor);
+/// Every element times `factor` plus `offset`, float32.
+Tensor scaled(const Tensor& tensor, float factor, float offset = 0);
 
 }  // namespace embedforge
