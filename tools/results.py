@@ -261,7 +261,7 @@ def main() -> None:
     machine = report["machine"]
     missing = [f"{e['name']} ({e['missing']})" for e in report["engines"] if "missing" in e]
     others = machine["load"] > 0.3 * machine["threads_allowed"]
-    busy = " Others were at work: the intervals are wide, absolute figures low." if others else ""
+    busy = " Others may have been at work: look at the intervals." if others else ""
     flags.out.write_text(
         f"""# The guide's tables, measured
 
