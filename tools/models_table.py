@@ -170,8 +170,8 @@ def sections(results: dict[str, Any]) -> str:
     return f"""## Sizes
 
 MB (10^6 bytes), the guide's in parentheses, by `tools/models_table.py` on the machine below. all-MiniLM-L6-v2 is the real one; the others are
-checkpoints of those shapes with random values, on which sizes and speeds don't depend. ONNX files are smaller than checkpoints by
-the pooler, which no embedding needs.
+checkpoints of those shapes with random values, on which sizes and speeds don't depend. BERT's ONNX files are smaller than
+checkpoints by the pooler, which no embedding needs.
 
 {sizes}
 ## Speed
