@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from random_checkpoint import random_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -78,54 +78,6 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def random_checkpoint(folder: Path, tokenizer: Path, layers: int, width: int) -> None:
-    """BERT's tensors in a safetensors file, with the tokenizer of all-MiniLM-L6-v2 (the same vocabulary)."""
-    inner = 4 * width
-    shapes: dict[str, tuple[int, ...]] = {
-        "embeddings.word_embeddings.weight": (30522, width),
-        "embeddings.position_embeddings.weight": (512, width),
-        "embeddings.token_type_embeddings.weight": (2, width),
-    }
-    norms, linears = ["embeddings.LayerNorm"], [("pooler.dense", width, width)]
-    for i in range(layers):
-        at = f"encoder.layer.{i}"
-        linears += [(f"{at}.attention.self.{n}", width, width) for n in ("query", "key", "value")]
-        linears += [(f"{at}.attention.output.dense", width, width)]
-        linears += [
-            (f"{at}.intermediate.dense", inner, width),
-            (f"{at}.output.dense", width, inner),
-        ]
-        norms += [f"{at}.attention.output.LayerNorm", f"{at}.output.LayerNorm"]
-    for name in norms:
-        shapes |= {f"{name}.weight": (width,), f"{name}.bias": (width,)}
-    for name, rows, columns in linears:
-        shapes |= {f"{name}.weight": (rows, columns), f"{name}.bias": (rows,)}
-    header, at_byte = {}, 0
-    for name, shape in shapes.items():
-        size = 4 * int(np.prod(shape))
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at_byte, at_byte + size]}
-        at_byte += size
-    folder.mkdir()
-    for file in tokenizer.glob("*.json"):
-        shutil.copy(file, folder)
-    shutil.copytree(tokenizer / "1_Pooling", folder / "1_Pooling")
-    config = json.loads((folder / "config.json").read_text())
-    config |= {
-        "hidden_size": width,
-        "num_hidden_layers": layers,
-        "num_attention_heads": width // 64 if width > 384 else 12,
-        "intermediate_size": inner,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    draw = np.random.default_rng(1)
-    text = json.dumps(header).encode()
-    with (folder / "model.safetensors").open("wb") as out:
-        out.write(len(text).to_bytes(8, "little") + text)
-        for name, shape in shapes.items():
-            values = draw.standard_normal(shape, np.float32) * np.float32(0.02)
-            out.write((values + ("LayerNorm.weight" in name)).astype("<f4").tobytes())
-
-
 def sizes(tool: Tool, work: Path, converted: Path, report: Report) -> list[list[str]]:
     measured = {}
     bench = {e["name"]: e.get("file_bytes") for e in report["engines"]}
@@ -134,7 +86,7 @@ def sizes(tool: Tool, work: Path, converted: Path, report: Report) -> list[list[
             measured[name] = [bench.get(e) for e in ("torch", "native", "native:int8")]
             continue
         checkpoint, out = work / name, work / "out"
-        random_checkpoint(checkpoint, converted, layers, width)
+        random_checkpoint(checkpoint, converted, "bert", layers, width)
         tool("convert", checkpoint, "-o", out)
         tool("quantize", out, "--calibration", "none")
         files = [checkpoint / "model.safetensors", *sorted((out / "onnx").glob("*.onnx"))]
