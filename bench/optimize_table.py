@@ -2,8 +2,8 @@
 
     optimize_table.py [--exporters embedforge,legacy14,..] [--rounds 7] [--threads N] [--json F]
 
-For each exporter and level: nodes by operator, file size, seconds to load in ONNX Runtime, and texts a second in ONNX Runtime
-(with all of its own optimizations at load) and in the native engine. Speeds are medians of rounds that take each file in turn;
+For each exporter and level: file size, seconds to load in ONNX Runtime, and texts a second in ONNX Runtime (with all of its own
+optimizations at load) and in the native engine; in a second table nodes by operator. Speeds are medians of rounds that take each file in turn;
 a round is 32 texts of 64 tokens. `largest` is the largest difference to the unoptimized file's values, without ONNX Runtime's
 optimizations. Run it as `./dev bench` runs: with the package installed and the model in the cache.
 """
@@ -212,6 +212,14 @@ def print_rows(exporter: str, results: dict[str, dict]) -> None:
         )
 
 
+def print_operators(everything: dict[str, dict[str, dict]]) -> None:
+    print("\n| exporter | file | nodes by operator |\n|---|---|---|")
+    for exporter, results in everything.items():
+        for name, row in results.items():
+            listed = ", ".join(f"{count} {op}" for op, count in row["operators"].items())
+            print(f"| {exporter} | {name} | {listed} |")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -239,6 +247,7 @@ def main() -> int:
             results = measure(make_variants(source), folder, args.threads, args.rounds)
             everything[exporter] = results
             print_rows(exporter, results)
+    print_operators(everything)
     if args.json:
         args.json.write_text(json.dumps(everything, indent=1))
     return 0
