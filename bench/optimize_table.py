@@ -1,10 +1,10 @@
 """What `embedforge optimize` makes of each exporter's graph of all-MiniLM-L6-v2, beside ONNX Runtime's own offline optimizer.
 
-    optimize_table.py [--exporters embedforge,legacy14,..] [--rounds 7] [--threads N] [--json F]
+    optimize_table.py [--exporters embedforge,legacy14,..] [--rounds 7] [--threads N] [--texts 32] [--tokens 64] [--json F]
 
-For each exporter and level: nodes by operator, file size, seconds to load in ONNX Runtime, and texts a second in ONNX Runtime
-(with all of its own optimizations at load) and in the native engine. Speeds are medians of rounds that take each file in turn;
-a round is 32 texts of 64 tokens. `largest` is the largest difference to the unoptimized file's values, without ONNX Runtime's
+For each exporter and level: file size, seconds to load in ONNX Runtime, and texts a second in ONNX Runtime (with all of its own
+optimizations at load) and in the native engine; in a second table nodes by operator. Speeds are medians of rounds that take each file in turn;
+a round is `--texts` texts of `--tokens` tokens. `largest` is the largest difference to the unoptimized file's values, without ONNX Runtime's
 optimizations. Run it as `./dev bench` runs: with the package installed and the model in the cache.
 """
 
@@ -29,8 +29,7 @@ import embedforge
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
-BATCH, LENGTH = 32, 64
-TEXT = " ".join(["river"] * (LENGTH - 2))  # one token a word
+WORD = "river"  # one token
 
 
 def pytorch(dynamo: bool, opset: int, attention: str) -> Callable[[Path], None]:
@@ -119,13 +118,15 @@ def session(path: Path, threads: int, optimized: bool) -> onnxruntime.InferenceS
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def feed(loaded: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
+def feed(
+    loaded: onnxruntime.InferenceSession, texts: int, tokens: int
+) -> dict[str, np.ndarray]:
     random = np.random.default_rng(1)
-    lengths = np.full(BATCH, LENGTH)
-    lengths[1::2] = random.integers(3, LENGTH, BATCH // 2)
-    mask = (np.arange(LENGTH)[None, :] < lengths[:, None]).astype(np.int64)
+    lengths = np.full(texts, tokens)
+    lengths[1::2] = random.integers(3, tokens, texts // 2)
+    mask = (np.arange(tokens)[None, :] < lengths[:, None]).astype(np.int64)
     values = {
-        "input_ids": random.integers(1000, 29000, (BATCH, LENGTH)) * mask,
+        "input_ids": random.integers(1000, 29000, (texts, tokens)) * mask,
         "attention_mask": mask,
         "token_type_ids": np.zeros_like(mask),
     }
@@ -135,7 +136,7 @@ def feed(loaded: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
 def difference(reference: Path, path: Path) -> float:
     """Largest, at tokens, in the first output."""
     a, b = (session(each, 0, optimized=False) for each in (reference, path))
-    inputs = feed(a)
+    inputs = feed(a, 32, 64)
     tokens = inputs["attention_mask"] != 0
     values = [each.run(None, inputs)[0] for each in (a, b)]
     return float(np.abs(values[0][tokens] - values[1][tokens]).max())
@@ -173,7 +174,7 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def measure(
-    variants: dict[str, Path], tokenizer: Path, threads: int, rounds: int
+    variants: dict[str, Path], tokenizer: Path, args: argparse.Namespace
 ) -> dict[str, dict]:
     results: dict[str, dict] = {name: describe(path) for name, path in variants.items()}
     sessions, embedders = {}, {}
@@ -181,24 +182,24 @@ def measure(
         loads = []
         for _ in range(3):
             start = time.perf_counter()
-            sessions[name] = session(path, threads, optimized=True)
+            sessions[name] = session(path, args.threads, optimized=True)
             loads.append(time.perf_counter() - start)
         results[name]["load_seconds"] = statistics.median(loads)
         results[name]["largest"] = difference(variants["as exported"], path)
-        embedders[name] = embedforge.Embedder(path, tokenizer=tokenizer, threads=threads)
-    texts = [TEXT] * BATCH
+        embedders[name] = embedforge.Embedder(path, tokenizer=tokenizer, threads=args.threads)
+    texts = [" ".join([WORD] * (args.tokens - 2))] * args.texts
     runtime: dict[str, list[float]] = {name: [] for name in variants}
     native: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(rounds + 1):
+    for _ in range(args.rounds + 1):
         for name, loaded in sessions.items():
-            inputs = feed(loaded)
+            inputs = feed(loaded, args.texts, args.tokens)
             inputs["attention_mask"][:] = 1
             runtime[name].append(timed(lambda s=loaded, i=inputs: s.run(None, i)))  # type: ignore[misc]
         for name, embedder in embedders.items():
             native[name].append(timed(lambda e=embedder: e.encode(texts)))  # type: ignore[misc]
     for name in variants:  # the first round warms up
-        results[name]["runtime_texts_per_second"] = BATCH / statistics.median(runtime[name][1:])
-        results[name]["native_texts_per_second"] = BATCH / statistics.median(native[name][1:])
+        results[name]["runtime_texts_per_second"] = args.texts / statistics.median(runtime[name][1:])
+        results[name]["native_texts_per_second"] = args.texts / statistics.median(native[name][1:])
     return results
 
 
@@ -212,12 +213,22 @@ def print_rows(exporter: str, results: dict[str, dict]) -> None:
         )
 
 
+def print_operators(everything: dict[str, dict[str, dict]]) -> None:
+    print("\n| exporter | file | nodes by operator |\n|---|---|---|")
+    for exporter, results in everything.items():
+        for name, row in results.items():
+            listed = ", ".join(f"{count} {op}" for op, count in row["operators"].items())
+            print(f"| {exporter} | {name} | {listed} |")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--exporters", default=",".join(EXPORTERS))
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--texts", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--graphs", type=Path, help="keep the exported files here")
     parser.add_argument("--json", type=Path)
@@ -236,9 +247,10 @@ def main() -> int:
             source = place / "model.onnx"
             if not source.exists():
                 EXPORTERS[exporter](source)
-            results = measure(make_variants(source), folder, args.threads, args.rounds)
+            results = measure(make_variants(source), folder, args)
             everything[exporter] = results
             print_rows(exporter, results)
+    print_operators(everything)
     if args.json:
         args.json.write_text(json.dumps(everything, indent=1))
     return 0

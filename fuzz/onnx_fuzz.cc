@@ -1,5 +1,5 @@
 // Any bytes: a graph or an Error, in bounded time and memory. What reads is printed, verified,
-// written and raised too.
+// written and raised too, and optimized, which must not give a graph that isn't valid.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -8,6 +8,7 @@
 #include "graph/print.h"
 #include "graph/read_onnx.h"
 #include "graph/write_messages.h"
+#include "passes/pipeline.h"
 #include "plan/raise.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -20,8 +21,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const embedforge::Graph graph = embedforge::parse_onnx(view, memory, "fuzz");
     (void)embedforge::print(graph);
     (void)embedforge::graph_message_without_initializers(graph);
+    embedforge::Graph optimized = graph;
+    embedforge::optimize(optimized, {embedforge::OptimizeLevel::kAll}, "fuzz");
     (void)embedforge::raise(graph);
-  } catch (const embedforge::Error&) {
+  } catch (const embedforge::Error& error) {
+    if (error.code() == embedforge::ErrorCode::kBug) throw;
   }
   return 0;
 }

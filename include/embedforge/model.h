@@ -35,7 +35,8 @@ ConvertResult convert(const std::string& model, const std::filesystem::path& out
                       const ConvertOptions& options = {});
 
 /// ONNX Runtime's meaning: kBasic has standard operators only, kExtended those of com.microsoft
-/// that its CPU provider has, kAll also shares equal weights.
+/// that its CPU provider has, kAll also shares equal weights and keeps norms in the form that this
+/// provider computes fastest.
 enum class OptimizeLevel { kNone, kBasic, kExtended, kAll };
 
 /// "none", "basic", "extended", "all"; optimize_level_of throws kUsage for other names.

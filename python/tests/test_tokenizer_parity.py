@@ -2,6 +2,11 @@
 
 The package's answers go to build/tokenize_test in the form of tests/golden, which compares ids, type ids, tokens, offsets,
 special masks, decoded text and the ids of the fast path.
+
+    test_tokenizer_parity.py MINILM_FOLDER [PAIRS.csv ..]
+
+gives every tokenizer all of the texts, 100,000 random strings, 2,000 passages and the first two columns of the files among them
+(half an hour).
 """
 
 # ruff: noqa: RUF001
@@ -9,10 +14,13 @@ special masks, decoded text and the ids of the fast path.
 from __future__ import annotations
 
 import bz2
+import csv
 import json
 import os
 import random
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +38,7 @@ from tokenizers import (
     trainers,
 )
 
-from texts import passages, sentences
+from texts import AWKWARD, passages, sentences
 
 UNICODE = Path("/usr/share/unicode")
 CHECKER = Path(__file__).parents[2] / "build" / "tokenize_test"
@@ -295,13 +303,16 @@ def test_trained(style: Callable[[], Tokenizer], tmp_path: Path) -> None:
     compare(tmp_path, style.__name__, t, list(cases(t, fuzz, passages()[:200])))
 
 
+def every_character() -> list[str]:
+    points = [c for c in range(0x30000) if not 0xD800 <= c < 0xE000] + list(range(0xE0000, 0xE0200))
+    return ["".join(f"a{chr(c)}b " for c in points[i : i + 40]) for i in range(0, len(points), 40)]
+
+
 def test_every_character(tmp_path: Path) -> None:
     """Each assigned plane's characters between letters, through the BERT and the byte-level rules."""
-    points = [c for c in range(0x30000) if not 0xD800 <= c < 0xE000] + list(range(0xE0000, 0xE0200))
-    texts = ["".join(f"a{chr(c)}b " for c in points[i : i + 40]) for i in range(0, len(points), 40)]
     for style in (bert, qwen):
         t = style()
-        compare(tmp_path, "characters", t, [case(t, text) for text in texts])
+        compare(tmp_path, "characters", t, [case(t, text) for text in every_character()])
 
 
 def unicode_test_strings() -> list[str]:
@@ -343,3 +354,26 @@ def test_a_difference_is_seen(tmp_path: Path) -> None:
     wrong["ids"] = [*wrong["ids"][:-1], 0]
     with pytest.raises(AssertionError):
         compare(tmp_path, "wrong", t, [wrong] * 30)
+
+
+def main() -> None:
+    minilm, *files = sys.argv[1:]
+    texts = passages(2000) + sentences() + AWKWARD + LANGUAGES + every_character()
+    texts += unicode_test_strings()
+    for file in files:
+        with Path(file).open(encoding="utf-8", newline="") as lines:
+            texts += [text for row in csv.reader(lines) for text in row[:2]]
+    texts += fuzzed(100_000, 3)
+    makers = {style.__name__: style for style in STYLES}
+    makers["MiniLM"] = lambda: Tokenizer.from_file(str(Path(minilm) / "tokenizer.json"))
+    for name, make in makers.items():
+        t = make()
+        with tempfile.TemporaryDirectory() as folder:
+            for start in range(0, len(texts), 20_000):
+                some = texts[start : start + 20_000]
+                compare(Path(folder), name, t, [case(t, text) for text in some])
+        print(f"{name}: {len(texts)} texts are equal", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ void fuse_skip_norm(Graph& graph);
 void fuse_bias_gelu(Graph& graph);
 void fuse_matmul(Graph& graph);
 void join_projections(Graph& graph);
+void split_skip_norm(Graph& graph);
 void share_weights(Graph& graph);
 
 }  // namespace embedforge::passes

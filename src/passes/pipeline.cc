@@ -7,6 +7,7 @@
 #include <set>
 
 #include "embedforge/error.h"
+#include "graph/check_types.h"
 #include "graph/verify.h"
 #include "passes/passes.h"
 
@@ -43,6 +44,9 @@ constexpr std::array kPasses = {
          passes::fuse_matmul},
     Pass{"join_projections", Level::kBasic, "one product for q, k and v (and other equal inputs)",
          passes::join_projections},
+    Pass{"split_skip_norm", Level::kAll,
+         "Add and LayerNormalization again, where they are faster than SkipLayerNormalization",
+         passes::split_skip_norm},
     Pass{"share_weights", Level::kAll, "keep equal weights once", passes::share_weights},
     Pass{"remove_dead", Level::kBasic, "drop what no output needs", passes::remove_dead},
 };
@@ -87,7 +91,9 @@ void run_pass(const Pass& pass, Graph& graph, const std::string& what, PassRepor
   const auto nodes = static_cast<int64_t>(graph.nodes.size());
   pass.run(graph);
   try {
-    verify(graph, what + " after the pass " + pass.name);
+    const std::string after = what + " after the pass " + pass.name;
+    verify(graph, after);
+    check_types(graph, after);
   } catch (const Error& error) {
     throw Error(ErrorCode::kBug, error.what());
   }
@@ -119,6 +125,7 @@ std::vector<PassReport> optimize(Graph& graph, const OptimizeOptions& options,
                                  const std::string& what) {
   check_pass_names(options.disabled);
   verify(graph, what);
+  check_types(graph, what);
   std::vector<const Pass*> chosen;
   std::vector<PassReport> reports;
   for (const Pass& pass : kPasses) {

@@ -1,4 +1,4 @@
-// Arithmetic on tokens' values: scalar functions, bias vectors, residual sums, gates, masks.
+// Arithmetic on tokens' values: scalar functions, residual sums, gates, masks.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -341,34 +341,6 @@ Form apply_map(const Call& call, const Viewed& in, const Samples& values) {
 
 Form apply_activation(const Call& call, const Viewed& in, Activation activation) {
   return apply_unary(call, in, activation_function(activation));
-}
-
-Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bias) {
-  const auto plus = [&](std::vector<float> to) {
-    if (to.empty()) return bias;
-    for (size_t i = 0; i < to.size(); ++i) to[i] += bias[i];
-    return to;
-  };
-  if (const auto* product = in.of->get<Product>()) {
-    Product out = *product;
-    out.bias = plus(out.bias);
-    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
-  }
-  if (const auto* norm = in.of->get<Norm>();
-      norm != nullptr && norm->kind == NormKind::kLayerNorm) {
-    Norm out = *norm;
-    out.beta = plus(out.beta);
-    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
-  }
-  if (const auto* embedding = in.of->get<Embedding>()) {
-    Embedding out = *embedding;
-    EmbedStep::Table table;
-    table.source = EmbedStep::Source::kTokenType;
-    table.rows = Tensor::from_floats({1, in.of->width}, bias);
-    out.tables.push_back(std::move(table));
-    return Viewed{make(call, out, in.of->width, {}), in.view};
-  }
-  call.refuse("adds a vector to something that is no product, norm or embedding");
 }
 
 Form residual(const Call& call, const Viewed& a, const Viewed& b) {

@@ -1,4 +1,4 @@
-// Products with constant weights.
+// Products with constant weights, and constant vectors that are added.
 #include <map>
 
 #include "graph/tensor.h"
@@ -148,6 +148,41 @@ Form product(const Call& call, const Viewed& given, const Constant& weight,
   view.axes.back() = column_axis(out.weight.n);
   const int64_t n = out.weight.n;
   return Viewed{make(call, std::move(out), n, {in.of}), std::move(view)};
+}
+
+Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bias) {
+  const auto plus = [&](std::vector<float> to) {
+    if (to.empty()) return bias;
+    for (size_t i = 0; i < to.size(); ++i) to[i] += bias[i];
+    return to;
+  };
+  if (const auto* product = in.of->get<Product>()) {
+    Product out = *product;
+    out.bias = plus(out.bias);
+    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+  }
+  if (const auto* norm = in.of->get<Norm>();
+      norm != nullptr && norm->kind == NormKind::kLayerNorm) {
+    Norm out = *norm;
+    out.beta = plus(out.beta);
+    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+  }
+  if (const auto* embedding = in.of->get<Embedding>()) {
+    Embedding out = *embedding;
+    EmbedStep::Table table;
+    table.source = EmbedStep::Source::kTokenType;
+    table.rows = Tensor::from_floats({1, in.of->width}, bias);
+    out.tables.push_back(std::move(table));
+    return Viewed{make(call, out, in.of->width, {}), in.view};
+  }
+  if (const auto* sum = in.of->get<Sum>()) {
+    const bool second = sum->b->get<Product>() != nullptr;
+    if (second || sum->a->get<Product>() != nullptr) {
+      const Form biased = add_vector(call, {second ? sum->b : sum->a, in.view}, bias);
+      return residual(call, {second ? sum->a : sum->b, in.view}, std::get<Viewed>(biased));
+    }
+  }
+  call.refuse("adds a vector to something that is no product, norm or embedding");
 }
 
 Handler find_linear(const Node& node) {

@@ -27,6 +27,7 @@ BertFastPath::BertFastPath(const BertNormalizer& normalizer, const WordPiece& mo
   alone_ids_.fill(-1);
   for (char32_t c = 0; c < 128; ++c) {
     const Character entry = analyze(c);
+    if (entry.length == 1) rewritten_[c] = entry.bytes[0];
     switch (entry.kind) {
       case Kind::kSpace:
         ascii_[c] = ' ';
@@ -61,18 +62,18 @@ BertFastPath::Character BertFastPath::analyze(char32_t c) const {
   normalize(normalizer_, pieces, spare);
   const std::string text = pieces.text;
   if (text.empty()) return result;
+  result.kind = Kind::kComplex;
+  if (text.size() > sizeof(result.bytes)) return result;
+  result.length = static_cast<uint8_t>(text.size());
+  std::copy(text.begin(), text.end(), result.bytes);
   if (all_of_class(text, kIsWhitespace, true)) {
     result.kind = Kind::kSpace;
     return result;
   }
-  result.kind = Kind::kComplex;
   const auto& options = std::get<BertNormalizer>(normalizer_[0]);
   if (options.strip_accents && !all_of_class(text, kHasClass, false)) return result;
   if (all_of_class(text, kIsWhitespace | kIsPunctuation, false)) {
-    if (text.size() > sizeof(result.bytes)) return result;
     result.kind = Kind::kWord;
-    result.length = static_cast<uint8_t>(text.size());
-    std::copy(text.begin(), text.end(), result.bytes);
     return result;
   }
   pre_tokenize({BertPreTokenizer{}}, pieces, spare);
@@ -100,6 +101,25 @@ const BertFastPath::Character& BertFastPath::character(char32_t c) const {
     }
   }
   return (*page)[c & 0xFF];
+}
+
+bool BertFastPath::normalized_text(std::string_view text, std::string& out) const {
+  out.clear();
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  const auto rewritten = [this](char c) { return rewritten_[static_cast<uint8_t>(c)]; };
+  while (p < end) {
+    const char* const run = p;
+    while (p < end && rewritten(*p) != 0) ++p;
+    const size_t before = out.size();
+    out.resize(before + static_cast<size_t>(p - run));
+    std::transform(run, p, out.begin() + static_cast<std::ptrdiff_t>(before), rewritten);
+    if (p == end) break;
+    const Character& entry = character(decode_utf8(p));
+    if (entry.kind == Kind::kComplex) return false;
+    out.append(entry.bytes, entry.length);
+  }
+  return true;
 }
 
 void BertFastPath::append_word(std::string& word, size_t length, Scratch& scratch,

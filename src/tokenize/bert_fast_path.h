@@ -28,15 +28,17 @@ class BertFastPath {
   /// declined, `ids` is as before.
   bool append(std::string_view text, size_t limit, Scratch& scratch,
               std::vector<int32_t>& ids) const;
+  /// Writes the normalized text to `out`. False: declined.
+  bool normalized_text(std::string_view text, std::string& out) const;
 
  private:
   enum class Kind : uint8_t { kDrop, kSpace, kWord, kAlone, kComplex };
   /// What becomes of one code point.
   struct Character {
     Kind kind = Kind::kDrop;
-    uint8_t length = 0;  // kWord: bytes that it adds to the word
-    char bytes[10] = {};
-    int32_t id = -1;  // kAlone: the id of this word of one character; -1: no single id
+    uint8_t length = 0;
+    char bytes[10] = {};  // what normalization makes of it; meaningless in kComplex
+    int32_t id = -1;      // kAlone: the id of this word of one character; -1: no single id
   };
   static_assert(sizeof(Character) == 16);
   using Page = std::array<Character, 256>;
@@ -52,6 +54,9 @@ class BertFastPath {
   // other joins the word.
   std::array<uint8_t, 256> ascii_{};
   std::array<int32_t, 128> alone_ids_{};
+  // By byte: what normalization makes of the ASCII characters that it makes one other (not 0) of; 0
+  // for the rest.
+  std::array<char, 256> rewritten_{};
   mutable std::array<std::atomic<const Page*>, 0x1100> pages_{};  // made when first used
 };
 

@@ -18,6 +18,7 @@ namespace embedforge {
 struct Scratch {
   WordCache cache;
   std::string word;
+  std::string normalized;
   Pieces pieces;
   Pieces spare;
   std::vector<Token> tokens;

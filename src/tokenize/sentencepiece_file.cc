@@ -43,17 +43,25 @@ struct SentencePieceModel {
   bool remove_extra_spaces = true;
 };
 
+/// What protozero's tag_and_type() gives for a field of the type that the format says.
+constexpr uint32_t number(uint32_t field) {
+  return protozero::tag_and_type(field, protozero::pbf_wire_type::varint);
+}
+constexpr uint32_t record(uint32_t field) {
+  return protozero::tag_and_type(field, protozero::pbf_wire_type::length_delimited);
+}
+
 SentencePiece read_piece(protozero::pbf_reader message) {
   SentencePiece piece;
   while (message.next()) {
-    switch (message.tag()) {
-      case 1:
+    switch (message.tag_and_type()) {
+      case record(1):
         piece.text = message.get_string();
         break;
-      case 2:
+      case protozero::tag_and_type(2, protozero::pbf_wire_type::fixed32):
         piece.score = message.get_float();
         break;
-      case 3:
+      case number(3):
         piece.type = message.get_enum();
         break;
       default:
@@ -65,7 +73,7 @@ SentencePiece read_piece(protozero::pbf_reader message) {
 
 void read_trainer(protozero::pbf_reader message, SentencePieceModel& model) {
   while (message.next()) {
-    if (message.tag() == 3) {
+    if (message.tag_and_type() == number(3)) {
       model.type = message.get_enum();
     } else {
       message.skip();
@@ -75,15 +83,15 @@ void read_trainer(protozero::pbf_reader message, SentencePieceModel& model) {
 
 void read_normalizer(protozero::pbf_reader message, SentencePieceModel& model) {
   while (message.next()) {
-    switch (message.tag()) {
-      case 2:
+    switch (message.tag_and_type()) {
+      case record(2):
         model.chars_map = message.get_string();
         break;
-      case 3:
-        model.add_dummy_prefix = message.get_bool();
+      case number(3):  // get_bool() would read the byte behind the end
+        model.add_dummy_prefix = message.get_uint64() != 0;
         break;
-      case 4:
-        model.remove_extra_spaces = message.get_bool();
+      case number(4):
+        model.remove_extra_spaces = message.get_uint64() != 0;
         break;
       default:
         message.skip();
@@ -96,14 +104,14 @@ SentencePieceModel read_model(std::string_view bytes, const std::string& file) {
   try {
     protozero::pbf_reader message(bytes.data(), bytes.size());
     while (message.next()) {
-      switch (message.tag()) {
-        case 1:
+      switch (message.tag_and_type()) {
+        case record(1):
           model.pieces.push_back(read_piece(message.get_message()));
           break;
-        case 2:
+        case record(2):
           read_trainer(message.get_message(), model);
           break;
-        case 3:
+        case record(3):
           read_normalizer(message.get_message(), model);
           break;
         default:

@@ -9,15 +9,22 @@ namespace embedforge {
 
 namespace {
 
-/// A character of `pattern` that BertNormalizer makes of no other ASCII character; 0 when there is
-/// none.
-char witness(std::string_view pattern) {
-  const auto rare = [](char c) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return c > ' ' && c < 0x7F && !letter && (c < '0' || c > '9');
-  };
-  const auto it = std::find_if(pattern.begin(), pattern.end(), rare);
-  return it == pattern.end() ? '\0' : *it;
+/// Gives `append` what lies between the matcher's tokens in the text, in order, and puts their ids
+/// in between, until `ids` holds `limit`. False as soon as `append` declines.
+template <class Append>
+bool append_between(const AddedTokenMatcher& matcher, std::string_view text, size_t limit,
+                    std::vector<int32_t>& ids, Append&& append) {
+  if (matcher.empty() || !matcher.may_match(text)) return append(text);
+  std::vector<AddedTokenMatcher::Match> matches;
+  matcher.find(text, matches);
+  size_t done = 0;
+  for (const auto& match : matches) {
+    if (ids.size() >= limit) return true;
+    if (done < match.begin && !append(text.substr(done, match.begin - done))) return false;
+    ids.push_back(match.id);
+    done = match.end;
+  }
+  return done == text.size() || append(text.substr(done));
 }
 
 }  // namespace
@@ -39,13 +46,6 @@ Tokenizer::Impl::Impl(TokenizerParts all) : parts(std::move(all)) {
     groups[token.normalized ? 1 : 0].push_back(token);
     patterns[token.normalized ? 1 : 0].push_back(std::move(pattern));
   }
-  bool all_witnessed = true;
-  for (const std::string& pattern : patterns[1]) {
-    if (pattern.empty()) continue;
-    const char c = witness(pattern);
-    all_witnessed = all_witnessed && c != '\0';
-    if (witnesses.find(c) == std::string::npos) witnesses.push_back(c);
-  }
   raw_matcher = AddedTokenMatcher(groups[0], patterns[0]);
   normalized_matcher = AddedTokenMatcher(groups[1], patterns[1]);
   affixes[0] = find_affixes(false);
@@ -57,12 +57,14 @@ Tokenizer::Impl::Impl(TokenizerParts all) : parts(std::move(all)) {
   }
 
   const auto* model = std::get_if<WordPiece>(parts.model.get());
-  if (model != nullptr && parts.normalizers.size() == 1 && parts.pre_tokenizers.size() == 1 &&
-      all_witnessed) {
+  if (model != nullptr && parts.normalizers.size() == 1 && parts.pre_tokenizers.size() == 1) {
     const auto* normalizer = std::get_if<BertNormalizer>(parts.normalizers.data());
     if (normalizer != nullptr &&
         std::holds_alternative<BertPreTokenizer>(parts.pre_tokenizers[0])) {
       bert.emplace(*normalizer, *model);
+      if (!normalized_matcher.empty()) {
+        bert_normalized.emplace(BertNormalizer{false, false, false, false}, *model);
+      }
     }
   }
 }
@@ -134,35 +136,27 @@ void Tokenizer::Impl::append_piece(std::string_view piece, size_t limit, Scratch
   }
 }
 
-bool Tokenizer::Impl::bert_may_read(std::string_view text) const {
-  if (!bert) return false;
-  if (normalized_matcher.empty()) return true;
-  return ascii_prefix(text) == text.size() &&
-         text.find_first_of(witnesses) == std::string_view::npos;
+/// Of a text without tokens of raw_matcher. False: declined.
+bool Tokenizer::Impl::append_bert(std::string_view text, size_t limit, Scratch& scratch,
+                                  std::vector<int32_t>& ids) const {
+  if (normalized_matcher.empty()) return bert->append(text, limit, scratch, ids);
+  if (!bert->normalized_text(text, scratch.normalized)) return false;
+  return append_between(
+      normalized_matcher, scratch.normalized, limit, ids,
+      [&](std::string_view part) { return bert_normalized->append(part, limit, scratch, ids); });
 }
 
 void Tokenizer::Impl::append_content(std::string_view text, size_t limit, Scratch& scratch,
                                      std::vector<int32_t>& ids) const {
-  const size_t before = ids.size();
-  if (!bert_may_read(text)) return append_pieces(text, limit, scratch, ids);
-  if (raw_matcher.empty() || !raw_matcher.may_match(text)) {
-    if (!bert->append(text, limit, scratch, ids)) append_pieces(text, limit, scratch, ids);
-    return;
+  if (bert) {
+    const size_t before = ids.size();
+    const bool done = append_between(raw_matcher, text, limit, ids, [&](std::string_view part) {
+      return append_bert(part, limit, scratch, ids);
+    });
+    if (done) return;
+    ids.resize(before);
   }
-  std::vector<AddedTokenMatcher::Match> matches;
-  raw_matcher.find(text, matches);
-  uint32_t done = 0;
-  matches.push_back({static_cast<uint32_t>(text.size()), static_cast<uint32_t>(text.size()), -1});
-  for (const auto& match : matches) {
-    if (ids.size() >= limit) return;
-    if (done < match.begin &&
-        !bert->append(text.substr(done, match.begin - done), limit, scratch, ids)) {
-      ids.resize(before);
-      return append_pieces(text, limit, scratch, ids);
-    }
-    if (match.id >= 0) ids.push_back(match.id);
-    done = match.end;
-  }
+  append_pieces(text, limit, scratch, ids);
 }
 
 Encoding Tokenizer::Impl::encode_sequence(std::string_view text, size_t limit) const {

@@ -31,7 +31,8 @@ struct Tokenizer::Impl {
   void cut(std::string_view text, bool aligned, Scratch& scratch) const;
   void tokenize(std::string_view piece, std::vector<Token>& tokens) const;
   Encoding encode_sequence(std::string_view text, size_t limit) const;
-  bool bert_may_read(std::string_view text) const;
+  bool append_bert(std::string_view text, size_t limit, Scratch& scratch,
+                   std::vector<int32_t>& ids) const;
   void append_content(std::string_view text, size_t limit, Scratch& scratch,
                       std::vector<int32_t>& ids) const;
   void append_pieces(std::string_view text, size_t limit, Scratch& scratch,
@@ -49,7 +50,7 @@ struct Tokenizer::Impl {
   bool aligned_ids = false;            // ids depend on origins
   std::optional<Affixes> affixes[2];   // without and with special tokens
   std::optional<BertFastPath> bert;
-  std::string witnesses;  // an ASCII text without these holds no token of normalized_matcher
+  std::optional<BertFastPath> bert_normalized;  // the same for text that is normalized already
   mutable ScratchPool pool;
 };
 

@@ -35,6 +35,15 @@ TEST_P(Exporters, ExtendedFusesAttentionNormsAndGelu) {
   EXPECT_EQ(operators["MatMul"], 3);
 }
 
+TEST_P(Exporters, AllHasNormsThatAreFasterWhereTheOpsetHasThem) {
+  Graph graph = read_onnx(testing::kGraphs / (std::string(GetParam()) + ".onnx"));
+  optimize(graph, {OptimizeLevel::kAll}, "test");
+  auto operators = count_operators(graph);
+  const bool has_norm = graph.opsets.at("") >= 17;
+  EXPECT_EQ(operators["LayerNormalization"], has_norm ? 2 : 0);
+  EXPECT_EQ(operators["SkipLayerNormalization"], has_norm ? 0 : 2);
+}
+
 TEST_P(Exporters, EveryLevelComputesTheSame) {
   const testing::Expected expected = testing::read_expected(GetParam());
   for (const auto level : {OptimizeLevel::kBasic, OptimizeLevel::kExtended, OptimizeLevel::kAll}) {

@@ -170,6 +170,17 @@ TEST(LegacyFiles, SentencePieceBpeMakesMergesOfScores) {
             (std::vector<int32_t>{5, 4, 5, 1, 1}));
 }
 
+/// A field of another wire type than it should have, and one that ends before its value: found by
+/// fuzzing. The bytes are a block of their own, so that AddressSanitizer sees one too many.
+TEST(LegacyFiles, DamagedSentencePieceModelsAreRefused) {
+  for (const std::vector<char>& bytes :
+       {std::vector<char>{0x19, 0x01, 0x22}, std::vector<char>{0x1A, 0x01, 0x20}}) {
+    EXPECT_THROW(
+        (void)sentencepiece_document(std::string_view(bytes.data(), bytes.size()), "file", {}),
+        Error);
+  }
+}
+
 TEST(LegacyFiles, DamagedOrMissing) {
   const TemporaryFolder folder;
   EXPECT_THROW((void)Tokenizer::load(folder.path()), Error);

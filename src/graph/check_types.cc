@@ -1,0 +1,240 @@
+#include "graph/check_types.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+
+#include "embedforge/error.h"
+#include "graph/order_nodes.h"
+#include "graph/tensor.h"
+
+namespace embedforge {
+namespace {
+
+/// What a standard operator takes and makes. `inputs` has a letter for each, and the last one
+/// stands for all that follow: T types that are equal to each other; F the same, and floats; i
+/// int32 or int64; l int64; b bool; . any. `output` is a letter of these, or T for the type of the
+/// Ts.
+struct Signature {
+  std::string_view inputs;
+  char output = 'T';
+};
+
+const std::unordered_map<std::string_view, Signature>& signatures() {
+  static const std::unordered_map<std::string_view, Signature> kSignatures = {
+      {"Abs", {"T"}},
+      {"Add", {"T"}},
+      {"And", {"b", 'b'}},
+      {"ArgMax", {"T", 'l'}},
+      {"ArgMin", {"T", 'l'}},
+      {"Ceil", {"F"}},
+      {"Clip", {"T"}},
+      {"Concat", {"T"}},
+      {"ConstantOfShape", {"l", '.'}},
+      {"Cos", {"F"}},
+      {"CumSum", {"Ti"}},
+      {"Div", {"T"}},
+      {"Dropout", {"T."}},
+      {"Einsum", {"T"}},
+      {"Equal", {"T", 'b'}},
+      {"Erf", {"T"}},
+      {"Exp", {"F"}},
+      {"Expand", {"Tl"}},
+      {"Flatten", {"T"}},
+      {"Floor", {"F"}},
+      {"Gather", {"Ti"}},
+      {"GatherElements", {"Ti"}},
+      {"GatherND", {"Tl"}},
+      {"Gelu", {"F"}},
+      {"Gemm", {"T"}},
+      {"Greater", {"T", 'b'}},
+      {"GreaterOrEqual", {"T", 'b'}},
+      {"Identity", {"T"}},
+      {"If", {"b", '.'}},
+      {"IsInf", {"F", 'b'}},
+      {"IsNaN", {"F", 'b'}},
+      {"LayerNormalization", {"F"}},
+      {"Less", {"T", 'b'}},
+      {"LessOrEqual", {"T", 'b'}},
+      {"Log", {"F"}},
+      {"MatMul", {"T"}},
+      {"Max", {"T"}},
+      {"Mean", {"F"}},
+      {"Min", {"T"}},
+      {"Mul", {"T"}},
+      {"Neg", {"T"}},
+      {"NonZero", {"T", 'l'}},
+      {"Not", {"b", 'b'}},
+      {"Or", {"b", 'b'}},
+      {"Pad", {"TlTi"}},
+      {"Pow", {"T."}},
+      {"Range", {"T"}},
+      {"Reciprocal", {"F"}},
+      {"ReduceL2", {"Tl"}},
+      {"ReduceMax", {"Tl"}},
+      {"ReduceMean", {"Tl"}},
+      {"ReduceMin", {"Tl"}},
+      {"ReduceSum", {"Tl"}},
+      {"Relu", {"T"}},
+      {"Reshape", {"Tl"}},
+      {"ScatterElements", {"TiT"}},
+      {"ScatterND", {"TlT"}},
+      {"Shape", {".", 'l'}},
+      {"Sigmoid", {"F"}},
+      {"Sin", {"F"}},
+      {"Size", {".", 'l'}},
+      {"Slice", {"Ti"}},
+      {"Softmax", {"F"}},
+      {"Split", {"Tl"}},
+      {"Sqrt", {"F"}},
+      {"Squeeze", {"Tl"}},
+      {"Sub", {"T"}},
+      {"Sum", {"F"}},
+      {"Tanh", {"F"}},
+      {"Tile", {"Tl"}},
+      {"Transpose", {"T"}},
+      {"Trilu", {"Tl"}},
+      {"Unsqueeze", {"Tl"}},
+      {"Where", {"bT"}},
+      {"Xor", {"b", 'b'}},
+  };
+  return kSignatures;
+}
+
+const char* wanted_by(char letter) {
+  switch (letter) {
+    case 'F':
+      return "floats";
+    case 'i':
+      return "int32 or int64";
+    case 'l':
+      return "int64";
+    default:
+      return "bool";
+  }
+}
+
+bool fits(char letter, DataType type) {
+  switch (letter) {
+    case 'F':
+      return is_float_type(type);
+    case 'i':
+      return type == DataType::kInt32 || type == DataType::kInt64;
+    case 'l':
+      return type == DataType::kInt64;
+    case 'b':
+      return type == DataType::kBool;
+    default:
+      return true;
+  }
+}
+
+using Types = std::unordered_map<std::string, DataType>;
+
+class Checker {
+ public:
+  Checker(const std::string& what, Types types) : what_(what), types_(std::move(types)) {}
+
+  void run(const Graph& graph) {
+    for (const auto& [name, tensor] : graph.initializers) learn(name, tensor.type);
+    for (const ValueInfo& input : graph.inputs) learn(input.name, input.type);
+    for (const Node& node : graph.nodes) {
+      check_node(node);
+      for (const auto& [key, value] : node.attributes) {
+        const auto* inner = std::get_if<std::shared_ptr<Graph>>(&value);
+        if (inner != nullptr) Checker(what_, types_).run(**inner);
+      }
+    }
+    for (const ValueInfo& output : graph.outputs) {
+      const DataType made = type_of(output.name);
+      if (made == DataType::kUndefined || output.type == DataType::kUndefined) continue;
+      if (made == output.type) continue;
+      throw_bad_input(what_ + ": the graph output '" + output.name + "' is declared as " +
+                      data_type_name(output.type) + ", but " + data_type_name(made) +
+                      " is what is made");
+    }
+  }
+
+ private:
+  /// kUndefined for what isn't known.
+  DataType type_of(const std::string& name) const {
+    const auto found = types_.find(name);
+    return found == types_.end() ? DataType::kUndefined : found->second;
+  }
+
+  void learn(const std::string& name, DataType type) { types_[name] = type; }
+
+  void check_node(const Node& node) {
+    for (const std::string& name : node.outputs) learn(name, DataType::kUndefined);
+    if (!node.domain.empty() || node.outputs.empty()) return;
+    if (node.op_type == "Cast") {
+      const int64_t to = node.int_attribute("to", 0);
+      const bool known = to > 0 && to < 32 && is_known_type(static_cast<int32_t>(to));
+      return learn(node.outputs[0], known ? static_cast<DataType>(to) : DataType::kUndefined);
+    }
+    if (node.op_type == "Constant") {
+      const auto value = node.attributes.find("value");
+      if (value == node.attributes.end()) return;
+      if (const auto* tensor = std::get_if<Tensor>(&value->second)) {
+        learn(node.outputs[0], tensor->type);
+      }
+      return;
+    }
+    const auto found = signatures().find(node.op_type);
+    if (found == signatures().end()) return;
+    const DataType common = check_inputs(node, found->second);
+    const bool several = node.op_type == "Split";
+    for (size_t i = 0; i < (several ? node.outputs.size() : 1); ++i) {
+      learn(node.outputs[i], output_type(found->second, common));
+    }
+  }
+
+  static DataType output_type(const Signature& signature, DataType common) {
+    switch (signature.output) {
+      case 'T':
+        return common;
+      case 'l':
+        return DataType::kInt64;
+      case 'b':
+        return DataType::kBool;
+      default:
+        return DataType::kUndefined;
+    }
+  }
+
+  /// The type of the Ts, or kUndefined.
+  DataType check_inputs(const Node& node, const Signature& signature) const {
+    DataType common = DataType::kUndefined;
+    std::string first;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const DataType type = type_of(node.inputs[i]);
+      if (node.inputs[i].empty() || type == DataType::kUndefined) continue;
+      const char letter = signature.inputs[std::min(i, signature.inputs.size() - 1)];
+      if (!fits(letter, type)) {
+        throw_bad_input(what_ + ": " + describe(node) + " takes '" + node.inputs[i] +
+                        "', which is " + data_type_name(type) + ", where it needs " +
+                        wanted_by(letter));
+      }
+      if (letter != 'T' && letter != 'F') continue;
+      if (common == DataType::kUndefined) {
+        common = type;
+        first = node.inputs[i];
+      }
+      if (type != common) {
+        throw_bad_input(what_ + ": " + describe(node) + " takes '" + first + "', which is " +
+                        data_type_name(common) + ", together with '" + node.inputs[i] +
+                        "', which is " + data_type_name(type));
+      }
+    }
+    return common;
+  }
+
+  const std::string& what_;
+  Types types_;
+};
+
+}  // namespace
+
+void check_types(const Graph& graph, const std::string& what) { Checker(what, {}).run(graph); }
+
+}  // namespace embedforge
