@@ -129,7 +129,15 @@ def speed_row(name: str, engine: str, report: Any) -> list[str]:
     row = row_of(report, passages, engine)
     if row is None:
         reason = next(e.get("missing", "") for e in report["engines"] if e["name"] == engine)
-        return [name, ENGINES[engine], f"not available: {reason[:80]}", "", "", "", ""]
+        return [
+            name,
+            ENGINES[engine],
+            f"not available: {reason.split(' but ')[0][:100]}",
+            "",
+            "",
+            "",
+            "",
+        ]
 
     def figure(workload: str, key: str) -> str:
         return f"{(row_of(report, workload, engine) or {})[key]:.1f}"
