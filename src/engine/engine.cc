@@ -22,7 +22,7 @@ constexpr int kTileTokens = 256;
 
 /// Requests of fewer tokens for each thread than this are shared step by step, since reading the
 /// weights is what they cost.
-constexpr int kTeamTokens = 24;
+constexpr size_t kTeamTokens = 24;
 
 void pool_rows(const kernels::KernelTable& table, PoolKind kind, const float* rows, int length,
                size_t width, float* out) {
@@ -153,14 +153,22 @@ struct Engine::Impl {
   void run(const TokenBatch& batch, Rows wanted, Use use) const {
     check(batch);
     const std::lock_guard lock(mutex);
-    const int threads = pool.size();
-    if (threads > 1 &&
-        batch.ids.size() <= static_cast<size_t>(kTeamTokens) * static_cast<size_t>(threads)) {
+    if (pool.size() > 1 && needs_team(batch)) {
       run_together(batch, wanted, use);
     } else {
       run_apart(batch, wanted, use);
     }
     give_back();
+  }
+
+  /// For few tokens, and where whole sequences would leave threads without work.
+  bool needs_team(const TokenBatch& batch) const {
+    const auto threads = static_cast<size_t>(pool.size());
+    const size_t tokens = batch.ids.size();
+    size_t longest = 0;
+    for (size_t i = 0; i < batch.sequences(); ++i)
+      longest = std::max(longest, batch.offsets[i + 1] - batch.offsets[i]);
+    return tokens <= kTeamTokens * threads || longest * threads > tokens + tokens / 2;
   }
 
   template <typename Use>
@@ -171,7 +179,7 @@ struct Engine::Impl {
       Worker& worker = workers[static_cast<size_t>(index)];
       const Entered entered(table);
       for (size_t t = next++; t < tiles.size(); t = next++) {
-        reserve(program, tiles[t], false, worker.shared);
+        reserve(program, tiles[t], 1, worker.shared);
         execute(program, table, batch, tiles[t], Team{}, worker.shared, worker.own);
         finish(tiles[t], worker.shared, use);
       }
@@ -185,10 +193,10 @@ struct Engine::Impl {
 
   template <typename Use>
   void run_together(const TokenBatch& batch, Rows wanted, Use use) const {
-    std::vector<Tile> tiles = make_tiles(batch, wanted, static_cast<int>(batch.ids.size()) + 1, 1);
+    std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens * pool.size(), 1);
     for (const Tile& tile : tiles) {
       SharedSpace& shared = workers[0].shared;
-      reserve(program, tile, true, shared);
+      reserve(program, tile, pool.size(), shared);
       SpinBarrier barrier(pool.size());
       pool.run([&](int index) {
         const Entered entered(table);

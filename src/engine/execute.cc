@@ -10,7 +10,8 @@
 namespace embedforge {
 namespace {
 
-constexpr int kRowChunk = 64;  // rows between which a layer's outputs stay in the nearest cache
+constexpr int kRowChunk = 64;    // rows between which a layer's outputs stay in the nearest cache
+constexpr int kMemberRows = 24;  // with fewer for each, a team shares a layer's columns instead
 
 class Executor {
  public:
@@ -67,6 +68,13 @@ class Executor {
     return values.empty() ? nullptr : values.data() + at;
   }
 
+  /// Whether each member takes a layer's rows for itself, with all columns.
+  bool by_rows() const { return team_.count == 1 || tile_.rows >= kMemberRows * team_.count; }
+  /// This member's rows of a layer: its part, or all where the columns are shared.
+  std::pair<int, int> layer_rows() const {
+    return by_rows() ? team_.part(tile_.rows) : std::pair(0, tile_.rows);
+  }
+
   void normalize(const NormValues& norm, const float* x, float* out, size_t stride,
                  int rows) const {
     table_.norm({.x = x,
@@ -104,19 +112,23 @@ class Executor {
     const int n = op.weight.n;
     const size_t w = width(op.out);
     float* out = value(op.out);
-    const Operand a = prepare(kernel, value(op.in), width(op.in), tile_.rows, op.weight.k,
+    const auto [row_begin, row_end] = layer_rows();
+    const size_t in_width = width(op.in);
+    const float* in = value(op.in) + static_cast<size_t>(row_begin) * in_width;
+    const Operand a = prepare(kernel, in, in_width, row_end - row_begin, op.weight.k,
                               from(op.channel_scale, 0), own_.scaled, own_.prepared);
-    const float* picked = pick(op.floats, value(op.in), width(op.in), tile_.rows, own_.picked);
-    const auto [first, last] = team_.part((n + kernel.column_block - 1) / kernel.column_block);
+    const float* picked = pick(op.floats, in, in_width, row_end - row_begin, own_.picked);
+    const int blocks = (n + kernel.column_block - 1) / kernel.column_block;
+    const auto [first, last] = by_rows() ? std::pair(0, blocks) : team_.part(blocks);
     const int step = columns_at_a_time(op.weight);
     const int end = std::min(n, last * kernel.column_block);
-    const bool norm_now = op.norm && team_.count == 1 && step >= n;
+    const bool norm_now = op.norm && by_rows() && step >= n;
     for (int column = first * kernel.column_block; column < end; column += step) {
-      for (int row = 0; row < tile_.rows; row += kRowChunk) {
-        const int rows = std::min(kRowChunk, tile_.rows - row);
+      for (int row = row_begin; row < row_end; row += kRowChunk) {
+        const int rows = std::min(kRowChunk, row_end - row);
         const size_t at = static_cast<size_t>(row) * w;
-        multiply(kernel, op.floats, picked, row,
-                 {.a = a.row(row),
+        multiply(kernel, op.floats, picked, row - row_begin,
+                 {.a = a.row(row - row_begin),
                   .a_stride = a.stride,
                   .weight = op.weight.bytes,
                   .rows = rows,
@@ -133,7 +145,7 @@ class Executor {
       }
     }
     if (op.norm && !norm_now) {
-      team_.sync();
+      if (!by_rows()) team_.sync();
       normalize_part(*op.norm, out, w);
     }
   }
@@ -147,11 +159,14 @@ class Executor {
   }
 
   void step(const FeedForwardOp& op) {
-    const Operand a = prepare(*op.up.kernel, value(op.in), width(op.in), tile_.rows, op.up.k,
+    const auto [begin, end] = layer_rows();
+    const size_t in_width = width(op.in);
+    const float* in = value(op.in) + static_cast<size_t>(begin) * in_width;
+    const Operand a = prepare(*op.up.kernel, in, in_width, end - begin, op.up.k,
                               from(op.up_scale, 0), own_.scaled, own_.prepared);
-    const float* picked = pick(op.up_floats, value(op.in), width(op.in), tile_.rows, own_.picked);
-    if (team_.count == 1) {
-      feed_forward_alone(op, a, picked);
+    const float* picked = pick(op.up_floats, in, in_width, end - begin, own_.picked);
+    if (by_rows()) {
+      feed_forward_by_rows(op, a, picked, begin, end);
     } else {
       feed_forward_together(op, a, picked);
     }
@@ -200,16 +215,18 @@ class Executor {
               .out_stride = w});
   }
 
-  void feed_forward_alone(const FeedForwardOp& op, const Operand& a, const float* picked) {
+  /// `a` and `picked` are of rows [begin, end).
+  void feed_forward_by_rows(const FeedForwardOp& op, const Operand& a, const float* picked,
+                            int begin, int end) {
     const size_t w = width(op.out);
     own_.inner.reserve(static_cast<size_t>(kRowChunk) * static_cast<size_t>(op.chunk) *
                        sizeof(float));
     for (size_t chunk = 0; chunk < op.down.size(); ++chunk) {
       const bool last = chunk + 1 == op.down.size();
-      for (int row = 0; row < tile_.rows; row += kRowChunk) {
-        const int rows = std::min(kRowChunk, tile_.rows - row);
+      for (int row = begin; row < end; row += kRowChunk) {
+        const int rows = std::min(kRowChunk, end - row);
         const int inner = chunk_width(op, chunk);
-        run_up(op, a, picked, chunk, row, rows, own_.inner.floats());
+        run_up(op, a, picked, chunk, row - begin, rows, own_.inner.floats());
         const Operand rounded = prepare(
             *op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner,
             from(op.down_scale, chunk * static_cast<size_t>(op.chunk)), own_.scaled, own_.rounded);
@@ -332,16 +349,18 @@ class Executor {
 
 }  // namespace
 
-void reserve(const Compiled& program, const Tile& tile, bool team, SharedSpace& shared) {
+void reserve(const Compiled& program, const Tile& tile, int members, SharedSpace& shared) {
   shared.slots.resize(program.slot_width.size());
   const auto rows = static_cast<size_t>(tile.rows);
   for (size_t s = 0; s < program.slot_width.size(); ++s) {
     shared.slots[s].reserve(rows * static_cast<size_t>(program.slot_width[s]) * sizeof(float));
   }
-  if (!team) return;
+  if (members == 1) return;
+  const auto inner_rows = static_cast<size_t>(std::min(tile.rows, kMemberRows * members));
   for (const Op& op : program.ops) {
     if (const auto* ff = std::get_if<FeedForwardOp>(&op)) {
-      shared.inner.reserve(rows * static_cast<size_t>(ff->chunk) * ff->down.size() * sizeof(float));
+      shared.inner.reserve(inner_rows * static_cast<size_t>(ff->chunk) * ff->down.size() *
+                           sizeof(float));
     }
   }
 }

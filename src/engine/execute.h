@@ -63,7 +63,7 @@ struct PrivateSpace {
 void execute(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch,
              const Tile& tile, const Team& team, SharedSpace& shared, PrivateSpace& own);
 
-/// Makes room in `shared` for a tile of that many rows; called by one thread before execute().
-void reserve(const Compiled& program, const Tile& tile, bool team, SharedSpace& shared);
+/// Makes room in `shared` for a tile and a team; called by one thread before execute().
+void reserve(const Compiled& program, const Tile& tile, int members, SharedSpace& shared);
 
 }  // namespace embedforge
