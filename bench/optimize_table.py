@@ -118,9 +118,7 @@ def session(path: Path, threads: int, optimized: bool) -> onnxruntime.InferenceS
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def feed(
-    loaded: onnxruntime.InferenceSession, texts: int, tokens: int
-) -> dict[str, np.ndarray]:
+def feed(loaded: onnxruntime.InferenceSession, texts: int, tokens: int) -> dict[str, np.ndarray]:
     random = np.random.default_rng(1)
     lengths = np.full(texts, tokens)
     lengths[1::2] = random.integers(3, tokens, texts // 2)
@@ -198,7 +196,9 @@ def measure(
         for name, embedder in embedders.items():
             native[name].append(timed(lambda e=embedder: e.encode(texts)))  # type: ignore[misc]
     for name in variants:  # the first round warms up
-        results[name]["runtime_texts_per_second"] = args.texts / statistics.median(runtime[name][1:])
+        results[name]["runtime_texts_per_second"] = args.texts / statistics.median(
+            runtime[name][1:]
+        )
         results[name]["native_texts_per_second"] = args.texts / statistics.median(native[name][1:])
     return results
 
