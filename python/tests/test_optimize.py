@@ -169,6 +169,24 @@ def test_command_line(converted: Path, tmp_path: Path, run: Run) -> None:
     assert shown["native"]["runs"]
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_of_a_quantized_file(
+    converted: Path, tmp_path: Path, run: Run, texts: list[str], level: str
+) -> None:
+    """Its outlier channels' products aren't joined, which the engine would read wrongly."""
+    (tmp_path / "texts").write_text("\n".join(" ".join(text.split()) for text in texts[400:416]))
+    assert run("quantize", converted, "-o", tmp_path / "int8.onnx").returncode == 0
+    made = run("optimize", tmp_path / "int8.onnx", "-o", tmp_path / "new.onnx", "--level", level)
+    assert made.returncode == 0, made.stderr
+    vectors = []
+    for name in ("int8", "new"):
+        command = ["encode", tmp_path / f"{name}.onnx", "--tokenizer", converted, "--input"]
+        done = run(*command, tmp_path / "texts", "--output", tmp_path / f"{name}.npy")
+        assert done.returncode == 0, done.stderr
+        vectors.append(np.load(tmp_path / f"{name}.npy"))
+    assert (vectors[0] * vectors[1]).sum(1).min() > 0.9995
+
+
 def test_bad_usage_and_input(tmp_path: Path, run: Run) -> None:
     missing = run("optimize", tmp_path)
     assert missing.returncode == 3

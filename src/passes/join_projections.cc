@@ -68,6 +68,8 @@ void join_projections(Graph& graph) {
   std::map<std::string, std::vector<Member>> by_input;
   for (Node& node : graph.nodes) {
     if (!is_op(node, "MatMul") || !match_projection(editor, node.outputs[0])) continue;
+    // Outlier channels of an integer product, a few columns of its input, stay beside it.
+    if (editor.maker(node.inputs[0], "Gather") != nullptr) continue;
     by_input[node.inputs[0]].push_back(member_of(editor, node));
   }
   for (const auto& [input, members] : by_input) {
