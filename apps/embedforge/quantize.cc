@@ -89,7 +89,7 @@ void write_report(const QuantizeFlags& flags, const QuantizeResult& result, Atom
 
 std::string texts_line(const QuantizeFlags& flags, const QuantizeResult& result) {
   if (!result.note.empty()) return result.note;
-  if (result.calibration_texts == 0) return "weights rounded to nearest, without texts";
+  if (result.calibration_texts == 0) return "calibrated quickly with random tokens";
   if (!result.own_texts) return fmt::format("calibrated with {} texts", result.calibration_texts);
   const bool quick =
       flags.options.default_texts == DefaultTexts::kQuick && flags.method == "dynamic";

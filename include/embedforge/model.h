@@ -95,7 +95,7 @@ enum class CalibrateMethod { kLeastError, kMinMax, kEntropy, kPercentile };
 enum class DefaultTexts {
   kQuick,  // some of the library's own, weights rounded to nearest; kStatic: as kFull
   kFull,   // the library's own, as if they had been given
-  kNone,   // none: nothing is known of the activations (not for kStatic)
+  kNone,   // random tokens, which show the largest channels at least (not for kStatic)
 };
 
 struct QuantizeOptions {

@@ -169,24 +169,21 @@ class Quantization {
 
   Calibrated decide(const TextSplit& texts, QuantizeResult& result) {
     const bool dynamic = options_.method == QuantizeMethod::kDynamic;
-    const bool quick = !texts.given && dynamic && options_.default_texts == DefaultTexts::kQuick;
-    const bool none = !texts.given && options_.default_texts == DefaultTexts::kNone;
+    const bool quick = !texts.given && dynamic && options_.default_texts != DefaultTexts::kFull;
+    const TokenBatch batch =
+        quick ? texts.used.first(kQuickTexts) : texts.used.first(texts.used.texts());
+    CalibrateOptions how{
+        .by_inputs = !quick, .weights = weight_range(), .ranges = range_method(options_)};
+    how.progress = [this](size_t done, size_t all) { report("calibrating", done, all); };
     Calibrated out;
-    if (!none) {
-      const TokenBatch batch =
-          quick ? texts.used.first(kQuickTexts) : texts.used.first(texts.used.texts());
-      CalibrateOptions how{
-          .by_inputs = !quick, .weights = weight_range(), .ranges = range_method(options_)};
-      how.progress = [this](size_t done, size_t all) { report("calibrating", done, all); };
-      try {
-        out = calibrate(original_, products_, batch, threads_, how);
-        result.calibration_texts = std::min(batch.sequences(), texts.count);
-        result.own_texts = !texts.given;
-      } catch (const Error& error) {
-        if (!quick || error.code() != ErrorCode::kNotSupported) throw;
-        result.note = std::string("no texts were used: ") + error.what();
-        out = {};
-      }
+    try {
+      out = calibrate(original_, products_, batch, threads_, how);
+      result.calibration_texts = std::min(batch.sequences(), texts.count);
+      result.own_texts = !texts.given && texts.count > 0;
+    } catch (const Error& error) {
+      if (!quick || error.code() != ErrorCode::kNotSupported) throw;
+      result.note = std::string("no texts were used: ") + error.what();
+      out = {};
     }
     out.products.resize(products_.size());
     out.errors.resize(products_.size(), 0);

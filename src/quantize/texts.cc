@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <random>
 
 #include "backends/text.h"
 #include "embedforge/error.h"
@@ -16,6 +18,9 @@ constexpr size_t kFewestTexts = 10;
 constexpr size_t kMostReported = 200;  // texts whose cosine is taken
 /// Tokens that are calibrated with at most, so that memory doesn't grow with the texts.
 constexpr size_t kMostTokens = 24576;
+/// Tokens of the random sequences that stand in for texts; no model takes fewer.
+constexpr std::array<size_t, 24> kRandomLengths = {6,  8,  10, 12, 14, 16, 18, 20, 22, 24, 28, 32,
+                                                   36, 40, 44, 48, 52, 56, 60, 60, 60, 60, 60, 60};
 
 class TextTokens {
  public:
@@ -27,6 +32,18 @@ class TextTokens {
     if (config_.lower_case) changed = lower(changed);
     tokenizer_.append_ids(changed, {.max_length = static_cast<size_t>(config_.max_length)},
                           out.ids);
+    out.offsets.push_back(out.ids.size());
+  }
+
+  /// Tokens drawn evenly from the vocabulary, between those that an empty text has.
+  void append_random(size_t length, std::mt19937& engine, Tokens& out) const {
+    std::vector<int32_t> frame;
+    tokenizer_.append_ids("", {}, frame);
+    const auto before = static_cast<std::ptrdiff_t>(frame.size() / 2);
+    out.ids.insert(out.ids.end(), frame.begin(), frame.begin() + before);
+    for (size_t i = 0; i < length; ++i)
+      out.ids.push_back(static_cast<int32_t>(engine() % tokenizer_.vocabulary_size()));
+    out.ids.insert(out.ids.end(), frame.begin() + before, frame.end());
     out.offsets.push_back(out.ids.size());
   }
 
@@ -46,8 +63,14 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
     size_t i = 0;
     for (const std::string_view text : default_texts()) {
       const bool held = is_held_out(i++);
-      if (held || out.used.texts() < options.samples)
-        tokens.append(text, held ? out.held : out.used);
+      const bool used =
+          options.default_texts != DefaultTexts::kNone && out.used.texts() < options.samples;
+      if (held || used) tokens.append(text, held ? out.held : out.used);
+    }
+    if (options.default_texts == DefaultTexts::kNone) {
+      std::mt19937 engine(1);  // its numbers are the same everywhere
+      for (const size_t length : kRandomLengths) tokens.append_random(length, engine, out.used);
+      return out;
     }
     out.count = out.used.texts();
     return out;

@@ -26,13 +26,14 @@ struct Tokens {
 struct TextSplit {
   Tokens used, held;
   bool given = false;  // the options' own texts
-  size_t count = 0;    // of `used`, without the default ones that are added to given ones
+  size_t count = 0;    // texts in `used`, but for the default ones that are added to given ones
 };
 
 /// The texts for rounding, `samples` at most, and those for the report: of the given texts the ones
-/// after `samples`, a fifth at least; of the default ones every third. The default texts follow the
-/// given ones in `used`: what only long texts calibrated loses most on short ones. Errors:
-/// kBadInput for fewer than 10 texts that aren't empty, kUsage for fewer than 10 samples.
+/// after `samples`, a fifth at least; of the default ones every third; with kNone, `used` is random
+/// tokens. The default texts follow the given ones in `used`: what only long texts calibrated loses
+/// most on short ones. Errors: kBadInput for fewer than 10 texts that aren't empty, kUsage for
+/// fewer than 10 samples.
 TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config);
 
 }  // namespace embedforge::quantization
