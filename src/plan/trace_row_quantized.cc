@@ -12,6 +12,7 @@
 
 #include "graph/tensor.h"
 #include "plan/trace.h"
+#include "plan/view.h"
 
 namespace embedforge::raising {
 namespace {
@@ -181,7 +182,10 @@ std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Vi
       const auto* product = left.of->get<Product>();
       const auto* floats = right.of->get<Product>();
       if (product != nullptr && floats != nullptr) {
-        if (auto out = with_float_channels(call, left, *product, *floats)) return out;
+        auto out = with_float_channels(call, left, *product, *floats);
+        if (out && (!same_elements(left.view, right.view) || product->weight.n != floats->weight.n))
+          call.refuse("adds float channels' product of other columns");
+        if (out) return out;
       }
       const auto* part = left.of->get<RangeProduct>();
       const auto* low = right.of->get<LowTerm>();
