@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <ranges>
 
 #include "base/cpu.h"
 #include "embedforge/error.h"
@@ -252,9 +253,9 @@ Compiled compile(const Program& program, Precision precision, const kernels::Ker
     out.ops = Compiler(program, precision, table, cache, rounded).run();
   }
   if (cache != nullptr) cache->commit();
-  for (auto op = out.ops.rbegin(); op != out.ops.rend(); ++op) {
-    if (std::holds_alternative<HeadsOp>(*op)) break;  // it takes a token's position from its row
-    if (auto* attention = std::get_if<AttentionOp>(&*op)) {
+  for (Op& op : std::views::reverse(out.ops)) {
+    if (std::holds_alternative<HeadsOp>(op)) break;  // it takes a token's position from its row
+    if (auto* attention = std::get_if<AttentionOp>(&op)) {
       attention->last = true;
       break;
     }
