@@ -175,12 +175,14 @@ Forms gather(const Call& call) {
   const size_t axis = call.axis(call.node().int_attribute("axis", 0), in.view.axes.size());
   const auto indices = call.ints(1);
   const Constant* constant = call.constant(1);
-  if (indices && indices->size() > 1 && axis + 1 == in.view.axes.size()) {
+  const bool keeps_axis = constant != nullptr ? !constant->tensor.dims.empty()
+                                              : indices && !call.known(1)->at[0].dims.empty();
+  const bool of_rows = axis + 1 == in.view.axes.size() && is_row_major(in.view, in.of->width);
+  if (indices && axis + 1 == in.view.axes.size() &&
+      (indices->size() > 1 || (keeps_axis && of_rows))) {
     return {pick_columns(call, in, *indices)};
   }
   if (!indices || indices->size() != 1) call.refuse("picks more than one constant place");
-  const bool keeps_axis =
-      constant != nullptr ? !constant->tensor.dims.empty() : !call.known(1)->at[0].dims.empty();
   Viewed out = in;
   if (const auto size = column_size(in.view.axes[axis])) {
     const int64_t index = (*indices)[0] < 0 ? (*indices)[0] + *size : (*indices)[0];
