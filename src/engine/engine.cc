@@ -20,10 +20,6 @@ namespace {
 /// speed of the AVX2 table was the same within the noise.
 constexpr int kTileTokens = 256;
 
-/// Requests of fewer tokens for each thread than this are shared step by step, since reading the
-/// weights is what they cost.
-constexpr size_t kTeamTokens = 24;
-
 void pool_rows(const kernels::KernelTable& table, PoolKind kind, const float* rows, int length,
                size_t width, float* out) {
   const auto count = static_cast<size_t>(length);
@@ -161,14 +157,15 @@ struct Engine::Impl {
     give_back();
   }
 
-  /// For few tokens, and where whole sequences would leave threads without work.
+  /// For few tokens, since reading the weights is what they cost, and where whole sequences would
+  /// leave threads without work.
   bool needs_team(const TokenBatch& batch) const {
     const auto threads = static_cast<size_t>(pool.size());
     const size_t tokens = batch.ids.size();
     size_t longest = 0;
     for (size_t i = 0; i < batch.sequences(); ++i)
       longest = std::max(longest, batch.offsets[i + 1] - batch.offsets[i]);
-    return tokens <= kTeamTokens * threads || longest * threads > tokens + tokens / 2;
+    return tokens <= kMemberRows * threads || longest * threads > tokens + tokens / 2;
   }
 
   template <typename Use>

@@ -10,8 +10,7 @@
 namespace embedforge {
 namespace {
 
-constexpr int kRowChunk = 64;    // rows between which a layer's outputs stay in the nearest cache
-constexpr int kMemberRows = 24;  // with fewer for each, a team shares a layer's columns instead
+constexpr int kRowChunk = 64;  // rows between which a layer's outputs stay in the nearest cache
 
 class Executor {
  public:

@@ -15,6 +15,9 @@
 
 namespace embedforge {
 
+/// With fewer rows for each member a team shares the columns of a layer, else its rows.
+constexpr int kMemberRows = 24;
+
 /// The threads that share a tile. Units of a step are split in whole; sync() waits for all of them.
 struct Team {
   int index = 0;

@@ -177,9 +177,9 @@ Forms gather(const Call& call) {
   const Constant* constant = call.constant(1);
   const bool keeps_axis = constant != nullptr ? !constant->tensor.dims.empty()
                                               : indices && !call.known(1)->at[0].dims.empty();
-  const bool of_rows = axis + 1 == in.view.axes.size() && is_row_major(in.view, in.of->width);
-  if (indices && axis + 1 == in.view.axes.size() &&
-      (indices->size() > 1 || (keeps_axis && of_rows))) {
+  const bool of_columns = axis + 1 == in.view.axes.size();
+  const bool one_of_rows = keeps_axis && is_row_major(in.view, in.of->width);
+  if (indices && of_columns && (indices->size() > 1 || one_of_rows)) {
     return {pick_columns(call, in, *indices)};
   }
   if (!indices || indices->size() != 1) call.refuse("picks more than one constant place");

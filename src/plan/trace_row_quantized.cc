@@ -94,15 +94,19 @@ Form range_product(const Call& call, const Viewed& at, const IntegerProduct& int
   return Viewed{make(call, out, at.of->width, {out.in}), at.view};
 }
 
-/// The quantized product with its float channels; nullopt when `floats` are not those.
-std::optional<Form> with_float_channels(const Call& call, const Viewed& at, const Product& product,
-                                        const Product& floats) {
+/// The quantized product `at` with its float channels, `added`; nullopt when it isn't those. Both
+/// are products.
+std::optional<Form> with_float_channels(const Call& call, const Viewed& at, const Viewed& added) {
+  const Product& product = *at.of->get<Product>();
+  const Product& floats = *added.of->get<Product>();
   const auto* columns = floats.in->get<Columns>();
   if (columns == nullptr || columns->in != product.in || floats.weight.quantized()) {
     return std::nullopt;
   }
   const auto& quant = product.weight.activation;
   if (!quant || !product.weight.float_channels.empty() || !floats.bias.empty()) return std::nullopt;
+  if (!same_elements(at.view, added.view) || product.weight.n != floats.weight.n)
+    call.refuse("adds float channels' product of other columns");
   Product out = product;
   for (const int32_t channel : columns->channels) {
     const auto at_channel = static_cast<size_t>(channel);
@@ -182,10 +186,7 @@ std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Vi
       const auto* product = left.of->get<Product>();
       const auto* floats = right.of->get<Product>();
       if (product != nullptr && floats != nullptr) {
-        auto out = with_float_channels(call, left, *product, *floats);
-        if (out && (!same_elements(left.view, right.view) || product->weight.n != floats->weight.n))
-          call.refuse("adds float channels' product of other columns");
-        if (out) return out;
+        if (auto out = with_float_channels(call, left, right)) return out;
       }
       const auto* part = left.of->get<RangeProduct>();
       const auto* low = right.of->get<LowTerm>();
