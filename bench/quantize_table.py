@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
-import pydoc_data.topics
 import random
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,24 +32,11 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from prose import passages
 from scipy.stats import rankdata
 from tokenizers import Tokenizer
 
 import embedforge
-
-
-def passages(count: int) -> list[str]:
-    """Consecutive pieces of 5 to 400 words, log-normal in length."""
-    rng = random.Random(11)
-    words = re.sub(r"\s+", " ", " ".join(pydoc_data.topics.topics.values())).split(" ")
-    out, at = [], 0
-    while len(out) < count:
-        size = int(min(400, max(5, rng.lognormvariate(4.1, 0.8))))
-        if at + size > len(words):
-            at = rng.randrange(500)
-        out.append(" ".join(words[at : at + size]))
-        at += size
-    return out
 
 
 def short_sentences() -> list[str]:
@@ -162,7 +147,7 @@ def main() -> None:
     parser.add_argument("--sts", type=Path)
     parser.add_argument("--qat", action="store_true")
     flags = parser.parse_args()
-    all_passages = passages(700)
+    all_passages = passages(700, seed=11)
     short = short_sentences()
     judged = {"passages": all_passages[:160], "short": short[:64]}
     calibration = all_passages[200:] + short[64:] * 2

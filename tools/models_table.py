@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import re
 import subprocess
 import sys
@@ -20,13 +19,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from pydoc_data.topics import topics
 from typing import Any
 
 from random_checkpoint import random_checkpoint
 from results import CLAIMED_SIZES, MODEL, row_of, table
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "bench"))
+from prose import passages  # noqa: E402
+
 KEPT = ROOT / "build" / "models_table"
 ENGINES = {
     "torch": "PyTorch",
@@ -84,15 +85,8 @@ def cached(program: Path) -> Path:
 def workloads(work: Path, shape: Shape) -> list[Path]:
     """Files with the first of the sentences and passages that bench has."""
     sentences = [f"Sample document number {i} with some content." for i in range(shape.sentences)]
-    draw, at = random.Random(7), 0
-    words = re.sub(r"\s+", " ", " ".join(topics.values())).split(" ")
-    passages: list[str] = []
-    while len(passages) < shape.passages:
-        count = int(min(400, max(5, draw.lognormvariate(4.1, 0.8))))
-        passages.append(" ".join(words[at : at + count]))
-        at += count
     files = [work / "sentences", work / "passages"]
-    for file, texts in zip(files, (sentences, passages), strict=True):
+    for file, texts in zip(files, (sentences, passages(shape.passages, seed=7)), strict=True):
         file.write_text("\n".join(texts) + "\n")
     return files
 

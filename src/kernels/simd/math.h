@@ -25,8 +25,7 @@ inline F exp(F x) {
   return Simd::scale_by_power(p, n);
 }
 
-/// Gauss error function: z P(z^2) / Q(z^2) on |z| <= 3.9, fitted by tools/fit_activations.py (error
-/// 4e-7).
+/// Gauss error function: z P(z^2) / Q(z^2) on |z| <= 3.9 (error 4e-7).
 inline F erf(F z) {
   z = Simd::min(Simd::max(z, Simd::set1(-3.9F)), Simd::set1(3.9F));
   const F t = Simd::mul(z, z);
