@@ -31,7 +31,7 @@ void run_prepare(benchmark::State& state, const KernelTable& table, const Linear
   AlignedBuffer a(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) *
                   kernel.block_bytes(k));
   for (auto _ : state) {
-    kernel.prepare(x.data(), static_cast<size_t>(k), rows, k, a.data());
+    kernel.prepare({x.data(), static_cast<size_t>(k), rows, k}, a.data());
     benchmark::ClobberMemory();
   }
   state.counters["ns/vector of 16"] =

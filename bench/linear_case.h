@@ -29,7 +29,7 @@ class LinearCase {
     if (kernel.prepare != nullptr) {
       a_.reserve(static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block) *
                  kernel.block_bytes(k));
-      kernel.prepare(x_.data(), static_cast<size_t>(k), rows, k, a_.data());
+      kernel.prepare({x_.data(), static_cast<size_t>(k), rows, k}, a_.data());
       args_.a = a_.data();
       args_.a_stride = kernel.block_bytes(k);
     } else {

@@ -114,8 +114,9 @@ class Executor {
     const auto [row_begin, row_end] = layer_rows();
     const size_t in_width = width(op.in);
     const float* in = value(op.in) + static_cast<size_t>(row_begin) * in_width;
-    const Operand a = prepare(kernel, in, in_width, row_end - row_begin, op.weight.k,
-                              from(op.channel_scale, 0), own_.scaled, own_.prepared);
+    const Operand a =
+        prepare(kernel, {in, in_width, row_end - row_begin, op.weight.k, from(op.channel_scale, 0)},
+                own_.prepared);
     const float* picked = pick(op.floats, in, in_width, row_end - row_begin, own_.picked);
     const int blocks = (n + kernel.column_block - 1) / kernel.column_block;
     const auto [first, last] = by_rows() ? std::pair(0, blocks) : team_.part(blocks);
@@ -161,8 +162,8 @@ class Executor {
     const auto [begin, end] = layer_rows();
     const size_t in_width = width(op.in);
     const float* in = value(op.in) + static_cast<size_t>(begin) * in_width;
-    const Operand a = prepare(*op.up.kernel, in, in_width, end - begin, op.up.k,
-                              from(op.up_scale, 0), own_.scaled, own_.prepared);
+    const Operand a = prepare(
+        *op.up.kernel, {in, in_width, end - begin, op.up.k, from(op.up_scale, 0)}, own_.prepared);
     const float* picked = pick(op.up_floats, in, in_width, end - begin, own_.picked);
     if (by_rows()) {
       feed_forward_by_rows(op, a, picked, begin, end);
@@ -172,6 +173,13 @@ class Executor {
   }
 
   int chunk_width(const FeedForwardOp& op, size_t chunk) const { return op.down[chunk].k; }
+  /// The rows of one chunk, x [rows, chunk], as its `down` takes them.
+  kernels::InputRows inner_rows(const FeedForwardOp& op, size_t chunk, const float* x,
+                                int rows) const {
+    const int inner = chunk_width(op, chunk);
+    return {x, static_cast<size_t>(inner), rows, inner,
+            from(op.down_scale, chunk * static_cast<size_t>(op.chunk))};
+  }
 
   /// inner [rows, chunk] = act(x * up + bias) for the columns of one chunk.
   void run_up(const FeedForwardOp& op, const Operand& a, const float* picked, size_t chunk, int row,
@@ -227,8 +235,7 @@ class Executor {
         const int inner = chunk_width(op, chunk);
         run_up(op, a, picked, chunk, row - begin, rows, own_.inner.floats());
         const Operand rounded = prepare(
-            *op.down[chunk].kernel, own_.inner.floats(), static_cast<size_t>(inner), rows, inner,
-            from(op.down_scale, chunk * static_cast<size_t>(op.chunk)), own_.scaled, own_.rounded);
+            *op.down[chunk].kernel, inner_rows(op, chunk, own_.inner.floats(), rows), own_.rounded);
         const float* inner_picked = pick(op.down_floats[chunk], own_.inner.floats(),
                                          static_cast<size_t>(inner), rows, own_.inner_picked);
         run_down(op, rounded, inner_picked, chunk, row, rows, 0, op.down[chunk].n);
@@ -257,9 +264,8 @@ class Executor {
     for (int c = 0; c < chunks; ++c) {
       const int inner = chunk_width(op, static_cast<size_t>(c));
       const float* x = shared_.inner.floats() + static_cast<size_t>(c) * floats;
-      const Operand rounded = prepare(kernel, x, static_cast<size_t>(inner), tile_.rows, inner,
-                                      from(op.down_scale, static_cast<size_t>(c * op.chunk)),
-                                      own_.scaled, own_.rounded);
+      const Operand rounded =
+          prepare(kernel, inner_rows(op, static_cast<size_t>(c), x, tile_.rows), own_.rounded);
       const float* inner_picked = pick(op.down_floats[static_cast<size_t>(c)], x,
                                        static_cast<size_t>(inner), tile_.rows, own_.inner_picked);
       run_down(op, rounded, inner_picked, static_cast<size_t>(c), 0, tile_.rows,

@@ -44,7 +44,6 @@ struct SharedSpace {
 
 /// What each thread has for itself.
 struct PrivateSpace {
-  AlignedBuffer scaled;  // input rows times their channel scales
   AlignedBuffer picked;  // input channels that stay float
   AlignedBuffer inner_picked;
   AlignedBuffer prepared;  // rounded rows of a layer's input
@@ -56,8 +55,8 @@ struct PrivateSpace {
   size_t bytes() const {
     size_t turned = 0;
     for (const Angles& each : angles) turned += each.bytes();
-    return turned + scaled.size() + picked.size() + inner_picked.size() + prepared.size() +
-           inner.size() + rounded.size() + attention.size();
+    return turned + picked.size() + inner_picked.size() + prepared.size() + inner.size() +
+           rounded.size() + attention.size();
   }
 };
 

@@ -4,24 +4,14 @@
 
 namespace embedforge {
 
-Operand prepare(const kernels::LinearKernel& kernel, const float* x, size_t stride, int rows, int k,
-                const float* scale, AlignedBuffer& scaled, AlignedBuffer& prepared) {
-  if (scale != nullptr) {
-    const auto width = static_cast<size_t>(k);
-    scaled.reserve(static_cast<size_t>(rows) * width * sizeof(float));
-    for (size_t r = 0; r < static_cast<size_t>(rows); ++r) {
-      float* out = scaled.floats() + r * width;
-      for (size_t c = 0; c < width; ++c) out[c] = x[r * stride + c] * scale[c];
-    }
-    x = scaled.floats();
-    stride = width;
-  }
+Operand prepare(const kernels::LinearKernel& kernel, const kernels::InputRows& in,
+                AlignedBuffer& prepared) {
   if (kernel.prepare == nullptr)
-    return {reinterpret_cast<const std::byte*>(x), stride * sizeof(float), 1};
-  const size_t block = kernel.block_bytes(k);
-  const auto blocks = static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block);
+    return {reinterpret_cast<const std::byte*>(in.x), in.stride * sizeof(float), 1};
+  const size_t block = kernel.block_bytes(in.k);
+  const auto blocks = static_cast<size_t>((in.rows + kernel.row_block - 1) / kernel.row_block);
   prepared.reserve(blocks * block);
-  kernel.prepare(x, stride, rows, k, prepared.data());
+  kernel.prepare(in, prepared.data());
   return {prepared.data(), block, kernel.row_block};
 }
 

@@ -19,10 +19,9 @@ struct Operand {
   const std::byte* row(int r) const { return data + static_cast<size_t>(r / row_block) * stride; }
 };
 
-/// Of x [rows, k]. `scale`: what each channel is multiplied by first, or null. The result may lie
-/// in x or in `prepared`; `scaled` is work space.
-Operand prepare(const kernels::LinearKernel& kernel, const float* x, size_t stride, int rows, int k,
-                const float* scale, AlignedBuffer& scaled, AlignedBuffer& prepared);
+/// The result lies in the rows themselves or in `prepared`.
+Operand prepare(const kernels::LinearKernel& kernel, const kernels::InputRows& in,
+                AlignedBuffer& prepared);
 
 /// The float channels of rows of x, as the kernels take them; null where there are none.
 const float* pick(const FloatChannels& floats, const float* x, size_t stride, int rows,

@@ -36,8 +36,8 @@ struct LinearArgs {
   const float* bias = nullptr;           // by column, or null
   const float* add = nullptr;            // [rows, n], or null; may be `out`
   size_t add_stride = 0;
-  /// 8-bit layers only: channels that are multiplied as floats beside the integers, by groups of
-  /// eight (zeros fill the last): out += sum_j floats[r, j] * float_weight[j, n] before act.
+  /// 8-bit layers only: channels that are multiplied as floats beside the integers, in pairs (zeros
+  /// fill the last): out += sum_j floats[r, j] * float_weight[j, n] before act.
   const float* floats = nullptr;        // [rows, float_channels], or null
   const float* float_weight = nullptr;  // [float_channels, float_stride]
   int float_channels = 0;               // a multiple of kFloatGroup
@@ -47,7 +47,15 @@ struct LinearArgs {
   size_t out_stride = 0;
 };
 
-constexpr int kFloatGroup = 8;
+/// The float rows [rows, k] that enter a linear layer.
+struct InputRows {
+  const float* x = nullptr;
+  size_t stride = 0;
+  int rows = 0, k = 0;
+  const float* channel_scale = nullptr;  // 8-bit layers: what each channel is multiplied by first
+};
+
+constexpr int kFloatGroup = 2;
 constexpr int kFloatColumns = 64;  // columns past n are readable zeros
 
 /// One way to compute a linear layer. A prepared activation is a sequence of row blocks of
@@ -58,10 +66,9 @@ struct LinearKernel {
   size_t (*block_bytes)(int k) noexcept = nullptr;
   size_t (*weight_bytes)(int k, int n) noexcept = nullptr;
   void (*pack)(const WeightView& weight, std::byte* out) noexcept = nullptr;
-  /// Rounds `rows` rows of x (floats) into blocks; rows that fill up the last block are zero. Null:
-  /// run() takes float rows.
-  void (*prepare)(const float* x, size_t stride, int rows, int k,
-                  std::byte* out) noexcept = nullptr;
+  /// Rounds rows of x into blocks; rows that fill up the last block are zero. Null: run() takes
+  /// float rows.
+  void (*prepare)(const InputRows& x, std::byte* out) noexcept = nullptr;
   void (*run)(const LinearArgs& args) noexcept = nullptr;
 };
 

@@ -43,7 +43,8 @@ void run_rows(const kernels::LinearKernel& kernel, const std::byte* packed, cons
   if (kernel.prepare != nullptr) {
     const auto blocks = static_cast<size_t>((args.rows + kernel.row_block - 1) / kernel.row_block);
     prepared.reserve(blocks * kernel.block_bytes(args.k));
-    kernel.prepare(x.row(begin), static_cast<size_t>(x.width), args.rows, args.k, prepared.data());
+    kernel.prepare({x.row(begin), static_cast<size_t>(x.width), args.rows, args.k},
+                   prepared.data());
     args.a = prepared.data();
     args.a_stride = kernel.block_bytes(args.k);
   }

@@ -15,6 +15,7 @@ const std::vector<Shape> kShapes = {{1, 1, 1},     {1, 3, 5},      {2, 8, 16},  
 struct Problem {
   Shape shape;
   std::vector<float> x, w, bias, add, scales;
+  std::vector<float> channel_scale;  // of x, or empty
   std::vector<int8_t> q;
   WeightView floats, bytes;
 
@@ -53,7 +54,8 @@ std::vector<float> run(const LinearKernel& kernel, const Problem& p, const Weigh
   const size_t blocks = static_cast<size_t>((rows + kernel.row_block - 1) / kernel.row_block);
   Buffer a(kernel.prepare != nullptr ? blocks * kernel.block_bytes(k) : 0);
   if (kernel.prepare != nullptr) {
-    kernel.prepare(p.x.data(), static_cast<size_t>(k), rows, k, a.data());
+    const float* scale = p.channel_scale.empty() ? nullptr : p.channel_scale.data();
+    kernel.prepare({p.x.data(), static_cast<size_t>(k), rows, k, scale}, a.data());
     args.a = a.data();
     args.a_stride = kernel.block_bytes(k);
   } else {
@@ -139,6 +141,19 @@ TEST_P(LinearTest, Int8WithFloatChannels) {
       EXPECT_LT(difference(got, expected), 1e-5) << shape.rows << "x" << shape.k << "x" << shape.n;
       EXPECT_GT(difference(without, expected), 1e-3);
     }
+  }
+}
+
+TEST_P(LinearTest, Int8WithChannelScale) {
+  for (const Shape& shape : kShapes) {
+    Problem p(shape);
+    Problem product = p;  // the same with the rows multiplied beforehand
+    p.channel_scale = random_floats(static_cast<size_t>(shape.k), 7);
+    for (size_t i = 0; i < product.x.size(); ++i)
+      product.x[i] *= p.channel_scale[i % static_cast<size_t>(shape.k)];
+    EXPECT_EQ(run(table_->i8, p, p.bytes, Act::kNone, true, false),
+              run(table_->i8, product, p.bytes, Act::kNone, true, false))
+        << shape.rows << "x" << shape.k << "x" << shape.n;
   }
 }
 

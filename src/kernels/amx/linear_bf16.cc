@@ -64,56 +64,49 @@ void pack(const WeightView& w, std::byte* out) noexcept {
 }
 
 template <int kPlanes>
-void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
+void prepare(const InputRows& in, std::byte* out) noexcept {
+  const int k = in.k;
   const size_t plane = depth_steps(k) * kTileBytes;
-  for (int row = 0; row < rows; row += kTileRows, out += block_bytes<kPlanes>(k)) {
+  for (int row = 0; row < in.rows; row += kTileRows, out += block_bytes<kPlanes>(k)) {
     for (int r = 0; r < kTileRows; ++r) {
-      const float* from = x + static_cast<size_t>(row + r) * stride;
+      const float* from = in.x + static_cast<size_t>(row + r) * in.stride;
       std::byte* to = out + r * 64;
       for (int i = 0; i < k; i += kDepth, to += kTileBytes) {
         __m512 low;
         __m512 high;
-        load_32(from + i, row + r < rows ? k - i : 0, low, high);
+        load_32(from + i, row + r < in.rows ? k - i : 0, low, high);
         split_row<kPlanes>(low, high, to, plane);
       }
     }
   }
 }
 
-/// The accumulators are tiles 0-3, the operands tiles 4-7.
 template <int kPlanes>
 struct Product {
   size_t a_block;  // bytes between blocks of 16 rows
+  size_t plane;    // bytes between the planes of a block
 
-  /// sums [kBlocks * 16][32] = rows times panel.
   template <int kBlocks>
-  void multiply(const PendingBlock& block, int steps, float* sums) const {
-    const size_t plane = static_cast<size_t>(steps) * kTileBytes;
-    const std::byte* a = block.a;
-    const std::byte* panel = block.panel;
-    _tile_zero(0);
-    _tile_zero(1);
-    if constexpr (kBlocks == 2) {
-      _tile_zero(2);
-      _tile_zero(3);
-    }
-    for (int s = 0; s < steps; ++s) {
-      load_columns(panel);
+  void step(const TileBlock& block, int s) const {
+    const std::byte* a = block.a + static_cast<size_t>(s) * kTileBytes;
+    const std::byte* panel = block.panel + static_cast<size_t>(s) * kPlanes * 2 * kTileBytes;
+    load_columns(panel);
+    rows_times_columns<kBlocks>(a);
+    if constexpr (kPlanes == 2) {
+      rows_times_columns<kBlocks>(a + plane);
+      load_columns(panel + 2 * kTileBytes);
       rows_times_columns<kBlocks>(a);
-      if constexpr (kPlanes == 2) {
-        rows_times_columns<kBlocks>(a + plane);
-        load_columns(panel + 2 * kTileBytes);
-        rows_times_columns<kBlocks>(a);
-      }
-      a += kTileBytes;
-      panel += kPlanes * 2 * kTileBytes;
     }
-    constexpr int kStride = kBlockColumns * sizeof(float);
-    _tile_stored(0, sums, kStride);
-    _tile_stored(1, sums + 16, kStride);
-    if constexpr (kBlocks == 2) {
-      _tile_stored(2, sums + 16 * kBlockColumns, kStride);
-      _tile_stored(3, sums + 16 * kBlockColumns + 16, kStride);
+  }
+
+  template <int kRows>
+  [[gnu::always_inline]] void values(const LinearArgs& /*args*/, const TileBlock& b, int r,
+                                     F (&v)[kRows][2]) const {
+    const float* sums = b.sums + r * kBlockColumns;
+#pragma GCC unroll 4
+    for (int i = 0; i < kRows; ++i) {
+      v[i][0] = Simd::load(sums + i * kBlockColumns);
+      v[i][1] = Simd::load(sums + i * kBlockColumns + 16);
     }
   }
 
@@ -137,19 +130,11 @@ struct Product {
 
 template <int kPlanes, Act kAct>
 void run_as(const LinearArgs& args) {
-  const Product<kPlanes> product{args.a_stride};
-  run_pipelined(args, static_cast<int>(depth_steps(args.k)), panel_bytes<kPlanes>(args.k), product,
-                [&](const PendingBlock& b) {
-                  F bias_low;
-                  F bias_high;
-                  load_bias(args, b.column, b.columns, bias_low, bias_high);
-                  const auto* sums = static_cast<const float*>(b.sums);
-                  write_block<kAct, kPlanes == 1>(
-                      args, b.row, b.column, b.rows, b.columns, [&](int r, F& low, F& high) {
-                        low = Simd::add(Simd::load(sums + r * kBlockColumns), bias_low);
-                        high = Simd::add(Simd::load(sums + r * kBlockColumns + 16), bias_high);
-                      });
-                });
+  const size_t steps = depth_steps(args.k);
+  Pipeline<kAct, kPlanes == 1, Product<kPlanes>>(args, {args.a_stride, steps * kTileBytes},
+                                                 static_cast<int>(steps),
+                                                 panel_bytes<kPlanes>(args.k))
+      .run();
 }
 
 template <int kPlanes>

@@ -6,7 +6,7 @@
 // tile loads.
 #include "kernels/amx/pipeline.h"
 #include "kernels/amx/units.h"
-#include "kernels/simd/float_channels.h"
+#include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
 #include "kernels/simd/rows.h"
 
@@ -38,12 +38,13 @@ void pack(const WeightView& w, std::byte* out) noexcept {
   }
 }
 
-/// 64 floats in steps of the row's scale, as bytes.
-inline void quantize_64(const float* x, F offset, F inverse, std::byte* out) {
+/// The 64 values from i on in steps of the row's scale, as bytes.
+template <typename Row>
+inline void quantize_64(const Row& x, int i, F offset, F inverse, std::byte* out) {
   __m512i q[4];
 #pragma GCC unroll 4
   for (int v = 0; v < 4; ++v) {
-    const F steps = Simd::mul(Simd::sub(Simd::load(x + v * 16), offset), inverse);
+    const F steps = Simd::mul(Simd::sub(x.load(i + v * 16, 16), offset), inverse);
     q[v] = _mm512_cvtps_epi32(Simd::min(steps, Simd::set1(255.0F)));
   }
   // The packs work within 128-bit lanes; the permutation puts the dwords back in order.
@@ -53,99 +54,72 @@ inline void quantize_64(const float* x, F offset, F inverse, std::byte* out) {
   _mm512_storeu_si512(out, _mm512_permutexvar_epi32(order, packed));
 }
 
-void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
-  for (int row = 0; row < rows; row += kTileRows, out += block_bytes(k)) {
-    std::byte* tiles = out + kHead;
-    if (k % kStep != 0 || rows - row < kTileRows) std::memset(tiles, 0, block_bytes(k) - kHead);
-    for (int r = 0; r < kTileRows; ++r) {
-      RowScale s;
-      if (row + r < rows) {
-        const float* from = x + static_cast<size_t>(row + r) * stride;
-        s = row_scale(from, k);
-        const F inverse = Simd::set1(s.scale > 0 ? 1.0F / s.scale : 0.0F);
-        std::byte* to = tiles + r * 64;
-        int i = 0;
-        for (; i + kStep <= k; i += kStep, to += kTileBytes)
-          quantize_64(from + i, Simd::set1(s.offset), inverse, to);
-        if (i < k) quantize_row(from + i, k - i, s, reinterpret_cast<uint8_t*>(to));
-      }
-      std::memcpy(out + static_cast<size_t>(r) * sizeof s, &s, sizeof s);
-    }
-  }
+/// One row of a block: its scale and offset, and a row of each tile.
+template <typename Row>
+inline void prepare_row(const Row& x, int k, int r, std::byte* block) {
+  const RowScale s = row_scale(x, k);
+  std::memcpy(block + static_cast<size_t>(r) * sizeof s, &s, sizeof s);
+  const F offset = Simd::set1(s.offset);
+  const F inverse = Simd::set1(s.scale > 0 ? 1.0F / s.scale : 0.0F);
+  std::byte* to = block + kHead + r * 64;
+  int i = 0;
+  for (; i + kStep <= k; i += kStep, to += kTileBytes) quantize_64(x, i, offset, inverse, to);
+  if (i < k) quantize_row(x.from(i), k - i, s, reinterpret_cast<uint8_t*>(to));
 }
 
-/// The accumulators are tiles 0-3, the operands tiles 4-7.
+void prepare(const InputRows& in, std::byte* out) noexcept {
+  const size_t bytes = block_bytes(in.k);
+  const int filled = in.k % kStep == 0 ? in.rows / kTileRows : 0;  // blocks without a gap
+  for (int b = filled; b * kTileRows < in.rows; ++b)
+    std::memset(out + static_cast<size_t>(b) * bytes, 0, bytes);
+  each_input_row(in, [&](int r, const auto& x) {
+    prepare_row(x, in.k, r % kTileRows, out + static_cast<size_t>(r / kTileRows) * bytes);
+  });
+}
+
+template <bool kFloats>
 struct Product {
   size_t a_block;  // bytes between blocks of 16 rows
 
-  /// sums [kBlocks * 16][32] = rows times panel.
   template <int kBlocks>
-  void multiply(const PendingBlock& block, int steps, float* sums) const {
-    const std::byte* a = block.a + kHead;
-    const std::byte* panel = block.panel + kPanelHead;
-    _tile_zero(0);
-    _tile_zero(1);
+  void step(const TileBlock& block, int s) const {
+    const std::byte* a = block.a + kHead + static_cast<size_t>(s) * kTileBytes;
+    const std::byte* panel = block.panel + kPanelHead + static_cast<size_t>(s) * 2 * kTileBytes;
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, panel, 64);
+    _tile_loadd(7, panel + kTileBytes, 64);
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
     if constexpr (kBlocks == 2) {
-      _tile_zero(2);
-      _tile_zero(3);
+      _tile_loadd(5, a + a_block, 64);
+      _tile_dpbusd(2, 5, 6);
+      _tile_dpbusd(3, 5, 7);
     }
-    for (int s = 0; s < steps; ++s, a += kTileBytes, panel += 2 * kTileBytes) {
-      _tile_loadd(4, a, 64);
-      _tile_loadd(6, panel, 64);
-      _tile_loadd(7, panel + kTileBytes, 64);
-      _tile_dpbusd(0, 4, 6);
-      _tile_dpbusd(1, 4, 7);
-      if constexpr (kBlocks == 2) {
-        _tile_loadd(5, a + a_block, 64);
-        _tile_dpbusd(2, 5, 6);
-        _tile_dpbusd(3, 5, 7);
-      }
+  }
+
+  /// As i8_value() and add_float_channels(), in the same order.
+  template <int kRows>
+  [[gnu::always_inline]] void values(const LinearArgs& args, const TileBlock& b, int r,
+                                     F (&v)[kRows][2]) const {
+    const std::byte* heads = b.a + (r < kTileRows ? 0 : a_block - kTileRows * sizeof(RowScale));
+    const auto* sums = reinterpret_cast<const int32_t*>(b.sums) + r * kBlockColumns;
+    const auto* scales = reinterpret_cast<const float*>(b.panel);
+#pragma GCC unroll 4
+    for (int i = 0; i < kRows; ++i) {
+      RowScale row;
+      std::memcpy(&row, heads + static_cast<size_t>(r + i) * sizeof row, sizeof row);
+      v[i][0] = i8_value<kColumns>(row, sums + i * kBlockColumns, scales, 0);
+      v[i][1] = i8_value<kColumns>(row, sums + i * kBlockColumns, scales, 16);
     }
-    constexpr int kStride = kBlockColumns * sizeof(int32_t);
-    _tile_stored(0, sums, kStride);
-    _tile_stored(1, sums + 16, kStride);
-    if constexpr (kBlocks == 2) {
-      _tile_stored(2, sums + 16 * kBlockColumns, kStride);
-      _tile_stored(3, sums + 16 * kBlockColumns + 16, kStride);
-    }
+    if constexpr (kFloats) add_float_channels(args, b.row + r, b.column, v);
   }
 };
 
-/// value = row scale * (column scale * sum) + (row offset * column sum + bias)
 template <Act kAct, bool kFloats>
 void run_as(const LinearArgs& args) {
-  const Product product{args.a_stride};
-  run_pipelined(args, static_cast<int>(depth_steps(args.k)), panel_bytes(args.k), product,
-                [&](const PendingBlock& b) {
-                  F bias_low;
-                  F bias_high;
-                  load_bias(args, b.column, b.columns, bias_low, bias_high);
-                  const auto* scales = reinterpret_cast<const float*>(b.panel);
-                  const F scale_low = Simd::load(scales);
-                  const F scale_high = Simd::load(scales + 16);
-                  const F sum_low = Simd::load(scales + kColumns);
-                  const F sum_high = Simd::load(scales + kColumns + 16);
-                  const auto* sums = static_cast<const int32_t*>(b.sums);
-                  write_block<kAct, true>(
-                      args, b.row, b.column, b.rows, b.columns, [&](int r, F& low, F& high) {
-                        const std::byte* head =
-                            b.a +
-                            (r < kTileRows ? 0 : args.a_stride - kTileRows * sizeof(RowScale));
-                        RowScale s;
-                        std::memcpy(&s, head + static_cast<size_t>(r) * sizeof s, sizeof s);
-                        const F scale = Simd::set1(s.scale);
-                        const F offset = Simd::set1(s.offset);
-                        const int32_t* from = sums + r * kBlockColumns;
-                        low = Simd::fma(Simd::mul(Simd::load_ints(from), scale_low), scale,
-                                        Simd::fma(sum_low, offset, bias_low));
-                        high = Simd::fma(Simd::mul(Simd::load_ints(from + 16), scale_high), scale,
-                                         Simd::fma(sum_high, offset, bias_high));
-                        if constexpr (kFloats) {
-                          low = add_float_channels(args, b.row + r, b.column, low);
-                          high = add_float_channels(args, b.row + r, b.column + 16, high);
-                        }
-                      });
-                });
+  Pipeline<kAct, true, Product<kFloats>>(args, {args.a_stride},
+                                         static_cast<int>(depth_steps(args.k)), panel_bytes(args.k))
+      .run();
 }
 
 void run(const LinearArgs& args) noexcept {

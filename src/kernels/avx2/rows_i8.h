@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/avx2/simd.h"
 #include "kernels/simd/rows.h"
@@ -56,6 +57,7 @@ inline size_t block_bytes(int k) noexcept {
 }
 
 /// Writes one row into a block.
+template <typename Row>
 class RowWriter {
  public:
   RowWriter(std::byte* block, int row, int k)
@@ -66,7 +68,7 @@ class RowWriter {
         row_(row),
         k_(k) {}
 
-  void write(const float* x) {
+  void write(const Row& x) {
     RowHead& head = head_->rows[row_];
     head.scale = row_scale(x, k_);
     inverse_ = head.scale.scale > 0 ? 1.0F / head.scale.scale : 0.0F;
@@ -79,10 +81,10 @@ class RowWriter {
   }
 
  private:
-  float mean(const float* x) const {
+  float mean(const Row& x) const {
     Partial total(Simd::zero());
     each_vector_in_parts(k_, [&](int i, int n, int part) {
-      total.part[part] = Simd::add(total.part[part], load_some(x + i, n));
+      total.part[part] = Simd::add(total.part[part], x.load(i, n));
     });
     return total.sum() / static_cast<float>(k_);
   }
@@ -93,7 +95,7 @@ class RowWriter {
   }
 
   /// False when the row would have too many entries.
-  bool write_steps(const float* x, RowHead& head) {
+  bool write_steps(const Row& x, RowHead& head) {
     const __m256i ones = _mm256_set1_epi16(1);
     const Rounding rounding{Simd::set1(head.scale.offset), Simd::set1(inverse_),
                             _mm256_set1_epi32(head.center)};
@@ -105,9 +107,9 @@ class RowWriter {
       const int count = width - k;
       // Lanes of low: k 0-3, 8-11, 4-7, 12-15; of high: the same from 16. Pairs stay together.
       const __m256i low =
-          _mm256_packs_epi32(rounding.eight(x + k, count), rounding.eight(x + k + 8, count - 8));
-      const __m256i high = _mm256_packs_epi32(rounding.eight(x + k + 16, count - 16),
-                                              rounding.eight(x + k + 24, count - 24));
+          _mm256_packs_epi32(rounding.eight(x, k, count), rounding.eight(x, k + 8, count - 8));
+      const __m256i high = _mm256_packs_epi32(rounding.eight(x, k + 16, count - 16),
+                                              rounding.eight(x, k + 24, count - 24));
       const __m256i low_sums = _mm256_madd_epi16(low, ones);
       const __m256i high_sums = _mm256_madd_epi16(high, ones);
       total = _mm256_add_epi32(total, _mm256_add_epi32(low_sums, high_sums));
@@ -146,10 +148,11 @@ class RowWriter {
     F offset, inverse;
     __m256i center;
 
-    /// Steps d of eight values, of which `count` (any number) are there; 0 for the rest.
-    __m256i eight(const float* x, int count) const {
+    /// Steps d of the eight values from k on, of which `count` (any number) are there; 0 for the
+    /// rest.
+    __m256i eight(const Row& x, int k, int count) const {
       if (count <= 0) return _mm256_setzero_si256();
-      const F value = count >= 8 ? Simd::load(x) : Simd::load_first(x, count);
+      const F value = x.load(k, count < 8 ? count : 8);
       const F step = Simd::min(Simd::mul(Simd::sub(value, offset), inverse), Simd::set1(255.0F));
       const __m256i d = _mm256_sub_epi32(_mm256_cvtps_epi32(step), center);
       return count >= 8 ? d : _mm256_and_si256(d, Simd::first(count));
@@ -200,14 +203,15 @@ class RowWriter {
   float inverse_ = 0;
 };
 
-inline void prepare_rows(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
-  for (int row = 0; row < rows; row += kBlockRows, out += block_bytes(k)) {
-    const BlockHead empty;
-    std::memcpy(out, &empty, sizeof empty);
-    for (int r = 0; r < kBlockRows && row + r < rows; ++r, x += stride) {
-      RowWriter(out, r, k).write(x);
+inline void prepare_rows(const InputRows& in, std::byte* out) noexcept {
+  each_input_row(in, [&](int r, const auto& x) {
+    std::byte* block = out + static_cast<size_t>(r / kBlockRows) * block_bytes(in.k);
+    if (r % kBlockRows == 0) {
+      const BlockHead empty;
+      std::memcpy(block, &empty, sizeof empty);
     }
-  }
+    RowWriter<std::decay_t<decltype(x)>>(block, r % kBlockRows, in.k).write(x);
+  });
 }
 
 }  // namespace

@@ -51,8 +51,10 @@ void pack(const WeightView& w, std::byte* bytes) noexcept {
   }
 }
 
-void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
-  for (int r = 0; r < rows; ++r, x += stride) {
+void prepare(const InputRows& in, std::byte* out) noexcept {
+  const int k = in.k;
+  const float* x = in.x;
+  for (int r = 0; r < in.rows; ++r, x += in.stride) {
     for (int i = 0; i < k; i += 32, out += 64) {
       const F low = Simd::load_first(x + i, k - i);
       const F high = k - i > 16 ? Simd::load_first(x + i + 16, k - i - 16) : Simd::zero();

@@ -28,14 +28,16 @@ void pack(const WeightView& w, std::byte* out) noexcept {
   }
 }
 
-void prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
-  for (int r = 0; r < rows; ++r, x += stride, out += block_bytes(k)) {
+void prepare(const InputRows& in, std::byte* out) noexcept {
+  const int k = in.k;
+  each_input_row(in, [&](int /*r*/, const auto& x) {
     const RowScale s = row_scale(x, k);
     std::memcpy(out, &s, sizeof s);
     std::memset(out + kHead + (k / 16 * 16), 0,
                 block_bytes(k) - kHead - (static_cast<size_t>(k) / 16 * 16));
     quantize_row(x, k, s, reinterpret_cast<uint8_t*>(out + kHead));
-  }
+    out += block_bytes(k);
+  });
 }
 
 template <int kCount>

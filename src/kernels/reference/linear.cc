@@ -102,21 +102,25 @@ size_t i8_block_bytes(int k) noexcept {
   return 2 * sizeof(float) + (static_cast<size_t>(k) + 3) / 4 * 4;
 }
 
-void i8_prepare(const float* x, size_t stride, int rows, int k, std::byte* out) noexcept {
-  for (int r = 0; r < rows; ++r, x += stride, out += i8_block_bytes(k)) {
-    float low = x[0];
-    float high = x[0];
-    for (int i = 0; i < k; ++i) {
-      low = x[i] < low ? x[i] : low;
-      high = x[i] > high ? x[i] : high;
+void i8_prepare(const InputRows& in, std::byte* out) noexcept {
+  for (int r = 0; r < in.rows; ++r, out += i8_block_bytes(in.k)) {
+    const float* row = in.x + static_cast<size_t>(r) * in.stride;
+    const auto value = [&](int i) {
+      return in.channel_scale == nullptr ? row[i] : row[i] * in.channel_scale[i];
+    };
+    float low = value(0);
+    float high = value(0);
+    for (int i = 0; i < in.k; ++i) {
+      low = value(i) < low ? value(i) : low;
+      high = value(i) > high ? value(i) : high;
     }
     auto* head = reinterpret_cast<float*>(out);
     head[0] = (high - low) / 255.0F;
     head[1] = low;
     const float inverse = head[0] > 0 ? 1.0F / head[0] : 0.0F;
     auto* q = reinterpret_cast<uint8_t*>(head + 2);
-    for (int i = 0; i < k; ++i) {
-      const float steps = std::nearbyint((x[i] - low) * inverse);
+    for (int i = 0; i < in.k; ++i) {
+      const float steps = std::nearbyint((value(i) - low) * inverse);
       q[i] = static_cast<uint8_t>(steps > 255 ? 255 : steps);
     }
   }

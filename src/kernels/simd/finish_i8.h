@@ -33,7 +33,9 @@ inline void finish_i8(const LinearArgs& args, const Block& b, const std::byte* r
     finish<true>(args, b, value);
   } else {
     finish<true>(args, b, [&](int r, int c) {
-      return add_float_channels(args, b.row + r, b.column + c, value(r, c));
+      F v[1][1] = {{value(r, c)}};
+      add_float_channels(args, b.row + r, b.column + c, v);
+      return v[0][0];
     });
   }
 }

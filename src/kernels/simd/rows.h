@@ -131,12 +131,40 @@ struct RowScale {
   float scale = 0, offset = 0;
 };
 
+/// One of the InputRows, its channels scaled where kScaled says so.
+template <bool kScaled>
+struct InputRow {
+  const float* x;
+  const float* scale;
+
+  InputRow from(int i) const { return {x + i, kScaled ? scale + i : nullptr}; }
+  float first() const { return kScaled ? x[0] * scale[0] : x[0]; }
+  /// n lanes at i, up to the width of a vector; zeros in the rest.
+  F load(int i, int n) const {
+    const F v = load_some(x + i, n);
+    return kScaled ? Simd::mul(v, load_some(scale + i, n)) : v;
+  }
+};
+
+/// Calls f(r, row) for each row.
+template <bool kScaled, typename Function>
+inline void each_row(const InputRows& in, Function f) {
+  for (int r = 0; r < in.rows; ++r)
+    f(r, InputRow<kScaled>{in.x + static_cast<size_t>(r) * in.stride, in.channel_scale});
+}
+
+template <typename Function>
+inline void each_input_row(const InputRows& in, Function f) {
+  in.channel_scale == nullptr ? each_row<false>(in, f) : each_row<true>(in, f);
+}
+
 /// The range of a row in 255 steps; a constant row has scale 0.
-inline RowScale row_scale(const float* x, int k) {
-  Partial low(Simd::set1(x[0]));
-  Partial high(Simd::set1(x[0]));
+template <typename Row>
+inline RowScale row_scale(const Row& x, int k) {
+  Partial low(Simd::set1(x.first()));
+  Partial high(Simd::set1(x.first()));
   each_vector_in_parts(k, [&](int i, int n, int part) {
-    const F v = Simd::keep_first(load_some(x + i, n), n, low.part[0]);
+    const F v = Simd::keep_first(x.load(i, n), n, low.part[0]);
     low.part[part] = Simd::min(low.part[part], v);
     high.part[part] = Simd::max(high.part[part], v);
   });
@@ -146,11 +174,12 @@ inline RowScale row_scale(const float* x, int k) {
 
 /// q = round((x - offset) / scale), written to q[0, k). Writes whole vectors: q has room up to a
 /// multiple of the width.
-inline void quantize_row(const float* x, int k, RowScale s, uint8_t* q) {
+template <typename Row>
+inline void quantize_row(const Row& x, int k, RowScale s, uint8_t* q) {
   const F inverse = Simd::set1(s.scale > 0 ? 1.0F / s.scale : 0.0F);
   const F offset = Simd::set1(s.offset);
   each_vector(k, [&](int i, int n) {
-    const F v = Simd::mul(Simd::sub(load_some(x + i, n), offset), inverse);
+    const F v = Simd::mul(Simd::sub(x.load(i, n), offset), inverse);
     Simd::store_bytes(q + i, Simd::keep_first(Simd::min(v, Simd::set1(255.0F)), n, Simd::zero()));
   });
 }
