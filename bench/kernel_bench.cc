@@ -39,7 +39,8 @@ void run_prepare(benchmark::State& state, const KernelTable& table, const Linear
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-void run_attention(benchmark::State& state, const KernelTable& table, bool rounded) {
+void run_attention(benchmark::State& state, const KernelTable& table,
+                   decltype(KernelTable::attention) kernel) {
   if (table.enter != nullptr) table.enter();
   const auto length = static_cast<int>(state.range(0));
   const size_t stride = 1152;
@@ -60,7 +61,7 @@ void run_attention(benchmark::State& state, const KernelTable& table, bool round
                                .workspace = space.data(),
                                .out = out.data() + head * 32,
                                .out_stride = 384};
-      (rounded ? table.attention_short : table.attention)(args);
+      kernel(args);
     }
     benchmark::ClobberMemory();
   }
@@ -99,16 +100,16 @@ const bool registered = [] {
             [&t, kernel = kernel](benchmark::State& s) { run_prepare(s, t, *kernel); });
       }
     }
-    benchmark::RegisterBenchmark((name + "/attention").c_str(),
-                                 [&t](benchmark::State& s) { run_attention(s, t, false); })
-        ->Arg(12)
-        ->Arg(128)
-        ->Arg(256);
-    benchmark::RegisterBenchmark((name + "/attention_short").c_str(),
-                                 [&t](benchmark::State& s) { run_attention(s, t, true); })
-        ->Arg(12)
-        ->Arg(128)
-        ->Arg(256);
+    for (const auto& [title, kernel] :
+         {std::pair{"/attention", t.attention}, std::pair{"/attention_i16", t.attention_i16},
+          std::pair{"/attention_bf16", t.attention_bf16}}) {
+      benchmark::RegisterBenchmark(
+          (name + title).c_str(),
+          [&t, kernel = kernel](benchmark::State& s) { run_attention(s, t, kernel); })
+          ->Arg(12)
+          ->Arg(128)
+          ->Arg(256);
+    }
   }
   return true;
 }();

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 
 #include "base/cpu.h"
 #include "engine/engine.h"
@@ -82,12 +83,13 @@ void attention(const KernelTable& table, bool rounded, int length) {
                                     .workspace = space.data(),
                                     .out = out.data(),
                                     .out_stride = 384};
-  // 16-bit integers and bfloat16 values multiply at half the speed of bytes
-  const double peak = rounded ? measured_peak(table.name, Tier::kInt8) / 2
+  // 16-bit integers multiply at half the speed of bytes, with tiles as four products of bytes
+  const double slower = std::string_view(table.name) == "amx" ? 4 : 2;
+  const double peak = rounded ? measured_peak(table.name, Tier::kInt8) / slower
                               : measured_peak(table.name, Tier::kFloat32);
   line(fmt::format("{}attention, {} tokens, head {}", rounded ? "16-bit " : "", length, kHead),
        speed(2.0 * length * length * kHead,
-             [&] { (rounded ? table.attention_short : table.attention)(args); }),
+             [&] { (rounded ? table.attention_i16 : table.attention)(args); }),
        peak);
 }
 

@@ -35,11 +35,28 @@ int choose_chunk(const kernels::LinearKernel& kernel, Tier tier, int width, int 
 /// The cached pack is of another program; caught by compile().
 struct StalePack : std::exception {};
 
+/// Attention is rounded as much as the layers are.
+decltype(AttentionOp::kernel) attention_kernel(const Program& program, Precision precision,
+                                               const kernels::KernelTable& table) {
+  const auto any = [&](Tier tier) {
+    return std::any_of(program.steps.begin(), program.steps.end(), [&](const Step& s) {
+      const auto* linear = std::get_if<LinearStep>(&s);
+      return linear != nullptr && choose_tier(linear->weight, precision, table) == tier;
+    });
+  };
+  if (any(Tier::kInt8)) return table.attention_i16;
+  return any(Tier::kBfloat16) ? table.attention_bf16 : table.attention;
+}
+
 class Compiler {
  public:
   Compiler(const Program& program, Precision precision, const kernels::KernelTable& table,
-           PackCache* cache, bool rounded)
-      : program_(program), precision_(precision), table_(table), cache_(cache), rounded_(rounded) {
+           PackCache* cache)
+      : program_(program),
+        precision_(precision),
+        table_(table),
+        cache_(cache),
+        attention_(attention_kernel(program, precision, table)) {
     count_uses();
   }
 
@@ -184,7 +201,7 @@ class Compiler {
     if (width(step.k) != width(step.v)) {
       throw_not_supported("the native engine needs k and v of attention in values of one width");
     }
-    ops_.emplace_back(AttentionOp{.step = step, .rounded = rounded_});
+    ops_.emplace_back(AttentionOp{.step = step, .kernel = attention_});
   }
   void take(const HeadsStep& step) {
     ++next_;
@@ -208,18 +225,11 @@ class Compiler {
   const Precision precision_;
   const kernels::KernelTable& table_;
   PackCache* cache_;
-  const bool rounded_;  // some layer is computed in bf16 or int8, so attention may be too
+  decltype(AttentionOp::kernel) const attention_;
   std::vector<int> uses_;
   size_t next_ = 0;
   std::vector<Op> ops_;
 };
-
-bool any_rounded(const Program& program, Precision precision, const kernels::KernelTable& table) {
-  return std::any_of(program.steps.begin(), program.steps.end(), [&](const Step& s) {
-    const auto* linear = std::get_if<LinearStep>(&s);
-    return linear != nullptr && choose_tier(linear->weight, precision, table) != Tier::kFloat32;
-  });
-}
 
 }  // namespace
 
@@ -245,12 +255,11 @@ Compiled compile(const Program& program, Precision precision, const kernels::Ker
                  PackCache* cache) {
   if (program.hidden < 0) throw_not_supported("the graph has no token embeddings as an output");
   Compiled out;
-  const bool rounded = any_rounded(program, precision, table);
   try {
-    out.ops = Compiler(program, precision, table, cache, rounded).run();
+    out.ops = Compiler(program, precision, table, cache).run();
   } catch (const StalePack&) {
     cache->start_over();
-    out.ops = Compiler(program, precision, table, cache, rounded).run();
+    out.ops = Compiler(program, precision, table, cache).run();
   }
   if (cache != nullptr) cache->commit();
   for (Op& op : std::views::reverse(out.ops)) {

@@ -63,8 +63,8 @@ struct FeedForwardOp {
 
 struct AttentionOp {
   AttentionStep step;
-  bool rounded = false;  // layers are, so attention may be too
-  bool last = false;     // no later step mixes tokens, so rows that nobody wants end here
+  void (*kernel)(const kernels::AttentionArgs& args) noexcept = nullptr;
+  bool last = false;  // no later step mixes tokens, so rows that nobody wants end here
 };
 
 struct HeadsOp {

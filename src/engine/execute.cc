@@ -315,7 +315,7 @@ class Executor {
                          rows_of(s.k, sequence), rows_of(s.v, sequence), rows_of(s.out, sequence));
       if (op.last) std::tie(args.begin, args.end) = wanted_range(tile_.wanted, sequence.length);
       args.workspace = own_.attention.data();
-      (op.rounded ? table_.attention_short : table_.attention)(args);
+      op.kernel(args);
     }
   }
 

@@ -130,8 +130,11 @@ struct KernelTable {
   void (*norm)(const NormArgs& args) noexcept = nullptr;
   size_t (*attention_workspace)(int length, int head_size) noexcept = nullptr;
   void (*attention)(const AttentionArgs& args) noexcept = nullptr;
-  /// The same to bfloat16 accuracy or better, for models whose layers are rounded anyway.
-  void (*attention_short)(const AttentionArgs& args) noexcept = nullptr;
+  /// The same in 16-bit integers, for models with 8-bit layers: every table gives the same bits
+  /// (but for lengths over 1024, in floats).
+  void (*attention_i16)(const AttentionArgs& args) noexcept = nullptr;
+  /// The same to bfloat16 accuracy or better, for models with bfloat16 layers.
+  void (*attention_bf16)(const AttentionArgs& args) noexcept = nullptr;
   /// out = a + b
   void (*add)(const float* a, const float* b, float* out, size_t count) noexcept = nullptr;
   /// out = act(gate) * up

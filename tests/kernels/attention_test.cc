@@ -5,10 +5,13 @@
 namespace embedforge::kernels {
 namespace {
 
+using Kernel = decltype(KernelTable::attention);
+
 class AttentionTest : public TableTest {
  protected:
-  /// Largest difference to the reference table over the head's output.
-  double compare(AttentionArgs a, bool rounded, unsigned seed) {
+  /// The head's output of random rows.
+  static std::vector<float> run(AttentionArgs a, const KernelTable& table, Kernel kernel,
+                                unsigned seed) {
     const auto stride = static_cast<size_t>(3 * a.head_size + 5);
     const auto length = static_cast<size_t>(a.length);
     const auto x = random_floats(length * stride, seed);
@@ -19,16 +22,18 @@ class AttentionTest : public TableTest {
     a.end = a.end == 0 ? a.length : a.end;
     a.scale = 1.0F / std::sqrt(static_cast<float>(a.head_size));
     a.out_stride = static_cast<size_t>(a.head_size) + 3;
-    std::vector<float> expected(length * a.out_stride);
-    std::vector<float> got(length * a.out_stride);
-    Buffer plain(table("reference").attention_workspace(a.length, a.head_size));
-    a.workspace = plain.data();
-    a.out = expected.data();
-    table("reference").attention(a);
-    Buffer fast(table_->attention_workspace(a.length, a.head_size));
-    a.workspace = fast.data();
-    a.out = got.data();
-    (rounded ? table_->attention_short : table_->attention)(a);
+    std::vector<float> out(length * a.out_stride);
+    Buffer space(table.attention_workspace(a.length, a.head_size));
+    a.workspace = space.data();
+    a.out = out.data();
+    kernel(a);
+    return out;
+  }
+  /// Largest difference to the reference table over the head's output.
+  double compare(const AttentionArgs& a, Kernel kernel, unsigned seed) {
+    const KernelTable& plain = table("reference");
+    const std::vector<float> expected = run(a, plain, plain.attention, seed);
+    const std::vector<float> got = run(a, *table_, kernel, seed);
     double worst = 0;
     for (size_t i = 0; i < got.size(); ++i) {
       if (!std::isfinite(got[i])) return 1e9;
@@ -41,21 +46,42 @@ class AttentionTest : public TableTest {
 TEST_P(AttentionTest, LengthsAndHeadSizes) {
   for (const int head_size : {8, 16, 32, 40, 64, 128}) {
     for (const int length : {1, 2, 15, 16, 17, 33, 64, 100, 257}) {
-      EXPECT_LT(compare({.length = length, .head_size = head_size}, false, 1), 3e-5)
+      EXPECT_LT(compare({.length = length, .head_size = head_size}, table_->attention, 1), 3e-5)
           << length << " " << head_size;
     }
   }
 }
 
-/// Of attention_short: tiles of bfloat16, or 16-bit integers.
-double short_tolerance(const std::string& table) { return table == "amx" ? 3e-2 : 1e-3; }
-
-TEST_P(AttentionTest, Short) {
+TEST_P(AttentionTest, Rounded) {
+  const double bf16 = GetParam() == "amx" ? 3e-2 : 1e-3;  // the others have 16-bit integers for it
   for (const int head_size : {8, 16, 32, 40, 64, 128}) {
     for (const int length : {1, 2, 15, 17, 33, 100, 257, 1100}) {
-      EXPECT_LT(compare({.length = length, .head_size = head_size}, true, 2),
-                short_tolerance(GetParam()))
-          << length << " " << head_size;
+      const AttentionArgs args{.length = length, .head_size = head_size};
+      EXPECT_LT(compare(args, table_->attention_i16, 2), 1e-3) << length << " " << head_size;
+      EXPECT_LT(compare(args, table_->attention_bf16, 2), bf16) << length << " " << head_size;
+    }
+  }
+}
+
+TEST_P(AttentionTest, I16GivesTheSameBitsInEveryTable) {
+  if (GetParam() == "reference") GTEST_SKIP() << "computes in floats";
+  const KernelTable& other = table("avx2");
+  const auto expect_same = [&](const AttentionArgs& a) {
+    EXPECT_EQ(run(a, *table_, table_->attention_i16, 3), run(a, other, other.attention_i16, 3))
+        << a.length << " " << a.head_size << " " << a.causal << " " << a.window;
+  };
+  const auto bias = random_floats(2 * 20 - 1, 9);
+  for (const int head_size : {8, 32, 33, 64, 128}) {
+    for (const int length : {1, 16, 17, 31, 63, 64, 65, 130, 200, 1024}) {
+      for (const bool causal : {false, true}) {
+        expect_same({.length = length, .head_size = head_size, .causal = causal});
+        expect_same({.length = length, .head_size = head_size, .causal = causal, .window = 9});
+      }
+      expect_same({.length = length, .head_size = head_size, .begin = length - 1, .end = length});
+      expect_same({.length = length,
+                   .head_size = head_size,
+                   .relative_bias = bias.data() + 19,
+                   .bias_span = 20});
     }
   }
 }
@@ -65,16 +91,20 @@ TEST_P(AttentionTest, CausalWindowBiasAndPartOfTheRows) {
   for (const int length : {5, 40, 100, 301}) {
     for (const int window : {0, 7, 64}) {  // many panels of keys that no query of a block needs
       const AttentionArgs both{.length = length, .head_size = 24, .causal = true, .window = window};
-      EXPECT_LT(compare(both, false, 7), 3e-5) << length << " " << window;
+      EXPECT_LT(compare(both, table_->attention, 7), 3e-5) << length << " " << window;
     }
-    EXPECT_LT(compare({.length = length, .head_size = 32, .causal = true}, false, 3), 3e-5);
-    EXPECT_LT(compare({.length = length, .head_size = 32, .window = 7}, false, 4), 3e-5);
+    EXPECT_LT(compare({.length = length, .head_size = 32, .causal = true}, table_->attention, 3),
+              3e-5);
+    EXPECT_LT(compare({.length = length, .head_size = 32, .window = 7}, table_->attention, 4),
+              3e-5);
     EXPECT_LT(
         compare(
             {.length = length, .head_size = 32, .relative_bias = bias.data() + 19, .bias_span = 20},
-            false, 5),
+            table_->attention, 5),
         3e-5);
-    EXPECT_LT(compare({.length = length, .head_size = 32, .begin = 2, .end = 5}, false, 6), 3e-5);
+    EXPECT_LT(
+        compare({.length = length, .head_size = 32, .begin = 2, .end = 5}, table_->attention, 6),
+        3e-5);
     const AttentionArgs all{.length = length,
                             .head_size = 32,
                             .begin = 2,
@@ -83,7 +113,8 @@ TEST_P(AttentionTest, CausalWindowBiasAndPartOfTheRows) {
                             .window = 30,
                             .relative_bias = bias.data() + 19,
                             .bias_span = 20};
-    EXPECT_LT(compare(all, true, 8), short_tolerance(GetParam())) << length;
+    EXPECT_LT(compare(all, table_->attention_i16, 8), 1e-3) << length;
+    EXPECT_LT(compare(all, table_->attention_bf16, 8), GetParam() == "amx" ? 3e-2 : 1e-3) << length;
   }
 }
 

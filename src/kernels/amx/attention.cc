@@ -147,18 +147,6 @@ inline void multiply_scores(const Layout<kPlanes>& layout, const std::byte* k, c
   _tile_stored(3, scores + 16 * kQueries, 64);
 }
 
-/// 2^x for x <= 0, relative error 5e-5: Taylor to the fourth power on |r| <= 1/2.
-inline F power_of_two_short(F x) {
-  const F n = Simd::round(x);
-  const F r = Simd::sub(x, n);
-  F p = Simd::set1(9.618129e-3F);
-  p = Simd::fma(p, r, Simd::set1(5.550411e-2F));
-  p = Simd::fma(p, r, Simd::set1(2.402265e-1F));
-  p = Simd::fma(p, r, Simd::set1(6.931472e-1F));
-  p = Simd::fma(p, r, Simd::set1(1.0F));
-  return Simd::scale_by_power(p, n);
-}
-
 /// The queries of the block that attend to key j.
 inline __mmask16 allowed(const AttentionArgs& a, __m512i queries, int j) {
   __mmask16 mask = 0xFFFF;
@@ -212,7 +200,7 @@ struct Softmax {
   template <int kPlanes>
   F exponential(const float* score) const {
     const F s = _mm512_fmsub_ps(Simd::load(score), factor, top);
-    return kPlanes == 1 ? power_of_two_short(s) : exp(Simd::mul(s, Simd::set1(0.693147181F)));
+    return kPlanes == 1 ? exp2_short(s) : exp(Simd::mul(s, Simd::set1(0.693147181F)));
   }
   /// P tile [16 pairs of keys][16 queries][2] of `keys` keys, zeros after them.
   template <int kPlanes>
@@ -344,7 +332,9 @@ class Head {
 }  // namespace
 
 size_t amx_attention_workspace(int length, int head_size) noexcept {
-  return Layout<2>(length, head_size).total;
+  const size_t floats = Layout<2>(length, head_size).total;
+  const size_t integers = amx_attention_i16_workspace(length, head_size);
+  return floats > integers ? floats : integers;
 }
 
 void amx_attention_f32(const AttentionArgs& args) noexcept { Head<2>(args).run(); }

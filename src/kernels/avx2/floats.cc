@@ -13,7 +13,7 @@ void avx2_norm(const NormArgs& args) noexcept { norm_rows(args); }
 
 void avx2_attention(const AttentionArgs& args) noexcept { attention_f32(args); }
 
-void avx2_attention_short(const AttentionArgs& args) noexcept { attention_i16(args); }
+void avx2_attention_i16(const AttentionArgs& args) noexcept { attention_i16(args); }
 
 size_t avx2_attention_workspace(int length, int head_size) noexcept {
   return attention_i16_workspace(length, head_size);

@@ -10,7 +10,8 @@ KernelTable make_avx2_table() {
           .norm = avx2_norm,
           .attention_workspace = avx2_attention_workspace,
           .attention = avx2_attention,
-          .attention_short = avx2_attention_short,
+          .attention_i16 = avx2_attention_i16,
+          .attention_bf16 = avx2_attention_i16,
           .add = avx2_add,
           .gate = avx2_gate,
           .rotate = avx2_rotate};

@@ -11,7 +11,8 @@ KernelTable make_avx512_table() {
           .norm = avx512_norm,
           .attention_workspace = avx512_attention_workspace,
           .attention = avx512_attention,
-          .attention_short = avx512_attention_short,
+          .attention_i16 = avx512_attention_i16,
+          .attention_bf16 = avx512_attention_i16,
           .add = avx512_add,
           .gate = avx512_gate,
           .rotate = avx512_rotate};

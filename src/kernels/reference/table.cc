@@ -11,7 +11,8 @@ KernelTable make_reference_table() {
           .norm = reference::norm,
           .attention_workspace = reference::attention_workspace,
           .attention = reference::attention,
-          .attention_short = reference::attention,
+          .attention_i16 = reference::attention,
+          .attention_bf16 = reference::attention,
           .add = reference::add,
           .gate = reference::gate,
           .rotate = reference::rotate};

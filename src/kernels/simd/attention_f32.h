@@ -69,8 +69,8 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
     }
     for (int r = 0; r < rows; ++r) {
       inverse[r] =
-          1.0F / softmax_row(a, row + r, first, last, a.scale,
-                             scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
+          1.0F / softmax_row<false>(a, row + r, first, last, a.scale,
+                                    scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
       gemm_rows(rows, scores + first, static_cast<size_t>(columns),

@@ -1,22 +1,14 @@
-// Attention of one head of one sequence in 16-bit integers, for models whose layers are rounded to
-// 8 bits or bfloat16 anyway: twice the products of floats an instruction. q has a scale for each
-// row, k and v one for the head; the sums are exact, so that every instruction set gives the same
-// bits. Error of a product: 2^-13 of the largest values. Workspace: linear in the length.
-//
-// Scores: |q|, |k| <= sqrt(2^31 / head_size). Weights p (the softmax in steps): p <= 2^15 - 1 and
-// their sum <= 2^16 - 1, so that with |v| <= 2^15 - 1 no sum passes 2^31.
+// Attention of one head of one sequence in 16-bit integers (steps_i16.h): twice the products of
+// floats an instruction. Workspace: linear in the length.
 #pragma once
 
 #include "kernels/simd/attention_f32.h"
+#include "kernels/simd/steps_i16.h"
 
 namespace embedforge::kernels {
 namespace {
 
 using I = Simd::I;
-
-constexpr int kMost16 = 32767;
-constexpr int kMostHead = 256;
-constexpr int kLongest16 = 1024;  // tokens; beyond, a step of p is too large a part of a small one
 
 /// Rows of 16-bit values are read in pairs and written in whole vectors.
 inline int padded_pairs(int width) { return round_up(width, Simd::kWidth) / 2; }
@@ -43,35 +35,6 @@ inline size_t attention_i16_workspace(int length, int head_size) noexcept {
   const size_t floats = attention_f32_workspace(length, head_size);
   const size_t integers = Workspace16(length, head_size).total();
   return floats > integers ? floats : integers;
-}
-
-/// The largest |x|.
-inline float largest_magnitude(const float* x, size_t stride, int rows, int width) {
-  F high = Simd::zero();
-  for (int r = 0; r < rows; ++r, x += stride) {
-    each_vector(width, [&](int i, int n) {
-      const F v = load_some(x + i, n);
-      high = Simd::max(high, Simd::max(v, Simd::sub(Simd::zero(), v)));
-    });
-  }
-  return Simd::largest(high);
-}
-
-/// The most steps of q and k.
-inline float most_steps(int head_size) {
-  const float most = __builtin_sqrtf(2147483648.0F / static_cast<float>(head_size)) - 1;
-  return most < kMost16 ? __builtin_floorf(most) : kMost16;
-}
-
-/// Steps a unit, so that `largest` becomes `most` steps.
-inline float steps(float most, float largest) { return largest > 0 ? most / largest : 0; }
-
-/// out[0, width) = round(x * factor); zeros up to the next whole vector.
-inline void round_row(const float* x, int width, float factor, int16_t* out) {
-  const F by = Simd::set1(factor);
-  each_vector(width, [&](int i, int n) {
-    Simd::store_shorts(out + i, Simd::mul(load_some(x + i, n), by));
-  });
 }
 
 /// Panels [columns / kPanel][q_pairs][kPanel] of pairs of channels; no keys past the length.
@@ -146,16 +109,8 @@ inline void multiply16_rows(int rows, const int32_t* a, int a_stride, const int3
   });
 }
 
-/// p = e in steps; gives the steps of all. `sum`: of e, whose largest is 1.
-inline float round_weights(const float* e, int count, float sum, int16_t* p) {
-  float factor = static_cast<float>(2 * kMost16 - count) / sum;  // each may be rounded up
-  factor = factor < kMost16 ? factor : kMost16;
-  round_row(e, count, factor, p);
-  return factor * sum;
-}
-
 inline void attention_i16(const AttentionArgs& a) noexcept {
-  if (a.length > kLongest16 || a.head_size > kMostHead) return attention_f32(a);
+  if (!fits_i16(a)) return attention_f32(a);
   const Workspace16 w(a.length, a.head_size);
   std::byte* at = a.workspace;
   auto* keys = reinterpret_cast<int32_t*>(at);
@@ -163,20 +118,15 @@ inline void attention_i16(const AttentionArgs& a) noexcept {
   auto* scores = reinterpret_cast<float*>(at += w.values);
   auto* p = reinterpret_cast<int32_t*>(at += w.scores);
   auto* q = reinterpret_cast<int32_t*>(at + w.p);
-  const float most = most_steps(a.head_size);
-  const float q_steps = steps(most, largest_magnitude(a.q, a.q_stride, a.length, a.head_size));
-  const float k_steps = steps(most, largest_magnitude(a.k, a.kv_stride, a.length, a.head_size));
-  const float v_steps = steps(kMost16, largest_magnitude(a.v, a.kv_stride, a.length, a.head_size));
-  const float scale = q_steps > 0 && k_steps > 0 ? a.scale / q_steps / k_steps : 0;
-  const float value = v_steps > 0 ? 1 / v_steps : 0;
-  pack_keys(a, w, k_steps, keys);
-  pack_values(a, w, v_steps, values);
+  const HeadSteps steps(a);
+  pack_keys(a, w, steps.k, keys);
+  pack_values(a, w, steps.v, values);
   alignas(64) float block[Simd::kGemmRows * kPanel];
   float factor[Simd::kGemmRows];  // of a row's sums of values
   for (int row = a.begin; row < a.end; row += Simd::kGemmRows) {
     const int rows = a.end - row < Simd::kGemmRows ? a.end - row : Simd::kGemmRows;
     for (int r = 0; r < rows; ++r) {
-      round_row(a.q + static_cast<size_t>(row + r) * a.q_stride, a.head_size, q_steps,
+      round_row(a.q + static_cast<size_t>(row + r) * a.q_stride, a.head_size, steps.q,
                 reinterpret_cast<int16_t*>(q + r * w.q_pairs));
     }
     // Keys outside of [first, last) are for none of these rows.
@@ -187,9 +137,10 @@ inline void attention_i16(const AttentionArgs& a) noexcept {
     }
     for (int r = 0; r < rows; ++r) {
       float* s = scores + r * w.columns;
-      const float sum = softmax_row(a, row + r, first, last, scale, s);
-      auto* row_p = reinterpret_cast<int16_t*>(p + r * w.p_pairs);
-      factor[r] = value / round_weights(s + first, last - first, sum, row_p + first);
+      const RowWeights weights = softmax_i16(a, row + r, first, last, steps, s);
+      round_row(s + first, last - first, weights.steps,
+                reinterpret_cast<int16_t*>(p + r * w.p_pairs) + first);
+      factor[r] = weights.value;
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
       multiply16_rows(rows, p + first / 2, w.p_pairs,

@@ -54,17 +54,14 @@ struct Partial {
   float largest() const { return Simd::largest(combined(Simd::max)); }
 };
 
-/// Calls f(i, n, part) as each_vector does, with the part of a Partial that the vector belongs to.
+/// Calls f(i, n, part) as each_vector does, with the part of a Partial that the vector belongs to:
+/// lane j % 64 for value j.
 template <typename Function>
 inline void each_vector_in_parts(int width, Function f) {
   int i = 0;
   for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
 #pragma GCC unroll 8
     for (int p = 0; p < kParts; ++p) f(i + p * Simd::kWidth, Simd::kWidth, p);
-  }
-  for (; i + kLanes <= width; i += kLanes) {
-#pragma GCC unroll 2
-    for (int p = 0; p < kHalves; ++p) f(i + p * Simd::kWidth, Simd::kWidth, p);
   }
   int part = 0;
   each_vector(width - i, [&](int j, int n) { f(i + j, n, part++); });

@@ -33,9 +33,13 @@ inline void add_relative_bias(const AttentionArgs& a, int i, KeyRange keys, floa
   }
 }
 
-/// s[j] = e^(scale s[j] - the largest) for j in [0, count); gives their sum.
+constexpr float kLog2E = 1.44269504F;
+
+/// s[j] = e^(scale s[j] - the largest) for j in [0, count); gives their sum. kShort: see
+/// exp2_short().
+template <bool kShort>
 inline float exponentials(float* s, int count, float scale) {
-  const F factor = Simd::set1(scale);
+  const F factor = Simd::set1(kShort ? scale * kLog2E : scale);
   Partial high(Simd::set1(-3.0e38F));
   each_vector_in_parts(count, [&](int j, int n, int part) {
     const F v = Simd::keep_first(Simd::mul(load_some(s + j, n), factor), n, high.part[part]);
@@ -44,7 +48,8 @@ inline float exponentials(float* s, int count, float scale) {
   const F top = Simd::set1(-high.largest());
   Partial total(Simd::zero());
   each_vector_in_parts(count, [&](int j, int n, int part) {
-    const F e = exp(Simd::fma(load_some(s + j, n), factor, top));
+    const F x = Simd::fma(load_some(s + j, n), factor, top);
+    const F e = kShort ? exp2_short(x) : exp(x);
     total.part[part] = Simd::add(total.part[part], Simd::keep_first(e, n, Simd::zero()));
     store_some(s + j, e, n);
   });
@@ -53,13 +58,14 @@ inline float exponentials(float* s, int count, float scale) {
 
 /// Products of row i, times `scale`, become exponentials in place (0 in the rest of [begin, end));
 /// gives their sum.
+template <bool kShort>
 inline float softmax_row(const AttentionArgs& a, int i, int begin, int end, float scale, float* s) {
   const KeyRange keys = key_range(a, i);
   if (a.relative_bias != nullptr) {
     add_relative_bias(a, i, keys, scale, s);
     scale = 1;
   }
-  const float sum = exponentials(s + keys.first, keys.last - keys.first, scale);
+  const float sum = exponentials<kShort>(s + keys.first, keys.last - keys.first, scale);
   for (int j = begin; j < keys.first; ++j) s[j] = 0;
   for (int j = keys.last; j < end; ++j) s[j] = 0;
   return sum;
