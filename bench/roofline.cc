@@ -83,9 +83,9 @@ void attention(const KernelTable& table, bool rounded, int length) {
                                     .workspace = space.data(),
                                     .out = out.data(),
                                     .out_stride = 384};
-  // 16-bit integers multiply at half the speed of bytes, with tiles as four products of bytes
-  const double slower = std::string_view(table.name) == "amx" ? 4 : 2;
-  const double peak = rounded ? measured_peak(table.name, Tier::kInt8) / slower
+  // 16-bit integers multiply at half the speed of bytes, and not with tiles
+  const std::string integers = std::string_view(table.name) == "amx" ? "avx512" : table.name;
+  const double peak = rounded ? measured_peak(integers, Tier::kInt8) / 2
                               : measured_peak(table.name, Tier::kFloat32);
   line(fmt::format("{}attention, {} tokens, head {}", rounded ? "16-bit " : "", length, kHead),
        speed(2.0 * length * length * kHead,

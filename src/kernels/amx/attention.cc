@@ -9,6 +9,7 @@
 #include "kernels/amx/tiles.h"
 #include "kernels/amx/transpose.h"
 #include "kernels/amx/units.h"
+#include "kernels/avx512/vectors.h"
 #include "kernels/simd/math.h"
 
 namespace embedforge::kernels {
@@ -333,7 +334,7 @@ class Head {
 
 size_t amx_attention_workspace(int length, int head_size) noexcept {
   const size_t floats = Layout<2>(length, head_size).total;
-  const size_t integers = amx_attention_i16_workspace(length, head_size);
+  const size_t integers = avx512_attention_workspace(length, head_size);
   return floats > integers ? floats : integers;
 }
 

@@ -12,7 +12,7 @@ KernelTable make_amx_table() {
           .norm = avx512_norm,
           .attention_workspace = amx_attention_workspace,
           .attention = amx_attention_f32,
-          .attention_i16 = amx_attention_i16,
+          .attention_i16 = avx512_attention_i16,
           .attention_bf16 = amx_attention_bf16,
           .add = avx512_add,
           .gate = avx512_gate,
