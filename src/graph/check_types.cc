@@ -1,8 +1,11 @@
 #include "graph/check_types.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <unordered_map>
+#include <variant>
+#include <vector>
 
 #include "embedforge/error.h"
 #include "graph/order_nodes.h"
@@ -13,8 +16,8 @@ namespace {
 
 /// What a standard operator takes and makes. `inputs` has a letter for each, and the last one
 /// stands for all that follow: T types that are equal to each other; F the same, and floats; i
-/// int32 or int64; l int64; b bool; . any. `output` is a letter of these, or T for the type of the
-/// Ts.
+/// int32 or int64; l int64; b bool; . any. `output` is a letter of these, T for the type of the Ts,
+/// t for that of the attribute `to`, v for that of the attribute `value`.
 struct Signature {
   std::string_view inputs;
   char output = 'T';
@@ -27,10 +30,12 @@ const std::unordered_map<std::string_view, Signature>& signatures() {
       {"And", {"b", 'b'}},
       {"ArgMax", {"T", 'l'}},
       {"ArgMin", {"T", 'l'}},
+      {"Cast", {".", 't'}},
       {"Ceil", {"F"}},
       {"Clip", {"T"}},
       {"Concat", {"T"}},
-      {"ConstantOfShape", {"l", '.'}},
+      {"Constant", {".", 'v'}},
+      {"ConstantOfShape", {"l", 'v'}},
       {"Cos", {"F"}},
       {"CumSum", {"Ti"}},
       {"Div", {"T"}},
@@ -101,6 +106,45 @@ const std::unordered_map<std::string_view, Signature>& signatures() {
   return kSignatures;
 }
 
+/// nullptr for operators that aren't known.
+const Signature* signature_of(const Node& node) {
+  static constexpr std::array<std::string_view, 6> kMicrosoft = {
+      "BiasGelu", "FastGelu", "FusedMatMul", "Gelu", "QuickGelu", "SkipLayerNormalization"};
+  static constexpr Signature kFloats = {"F"};
+  if (node.domain == "com.microsoft") {
+    return std::ranges::find(kMicrosoft, node.op_type) == kMicrosoft.end() ? nullptr : &kFloats;
+  }
+  const auto found = signatures().find(node.op_type);
+  return node.domain.empty() && found != signatures().end() ? &found->second : nullptr;
+}
+
+/// An attribute's types in the order of the variant's.
+constexpr std::array<std::string_view, std::variant_size_v<Attribute>> kAttributeTypes = {
+    "an integer", "a float", "text", "a tensor", "integers", "floats", "texts", "a graph"};
+
+/// What standard operators have under these names, whichever operator it is.
+const std::unordered_map<std::string_view, std::string_view>& attribute_types() {
+  static const std::unordered_map<std::string_view, std::string_view> kTypes = {
+      {"allowzero", "an integer"}, {"alpha", "a float"},
+      {"approximate", "text"},     {"axes", "integers"},
+      {"axis", "an integer"},      {"batch_dims", "an integer"},
+      {"beta", "a float"},         {"epsilon", "a float"},
+      {"keepdims", "an integer"},  {"noop_with_empty_axes", "an integer"},
+      {"perm", "integers"},        {"split", "integers"},
+      {"transA", "an integer"},    {"transB", "an integer"},
+  };
+  return kTypes;
+}
+
+/// Whether it has each of 0 .. size - 1 once.
+bool is_permutation(std::vector<int64_t> values) {
+  std::ranges::sort(values);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] != static_cast<int64_t>(i)) return false;
+  }
+  return true;
+}
+
 const char* wanted_by(char letter) {
   switch (letter) {
     case 'F':
@@ -166,30 +210,35 @@ class Checker {
 
   void check_node(const Node& node) {
     for (const std::string& name : node.outputs) learn(name, DataType::kUndefined);
-    if (!node.domain.empty() || node.outputs.empty()) return;
-    if (node.op_type == "Cast") {
-      const int64_t to = node.int_attribute("to", 0);
-      const bool known = to > 0 && to < 32 && is_known_type(static_cast<int32_t>(to));
-      return learn(node.outputs[0], known ? static_cast<DataType>(to) : DataType::kUndefined);
-    }
-    if (node.op_type == "Constant") {
-      const auto value = node.attributes.find("value");
-      if (value == node.attributes.end()) return;
-      if (const auto* tensor = std::get_if<Tensor>(&value->second)) {
-        learn(node.outputs[0], tensor->type);
-      }
-      return;
-    }
-    const auto found = signatures().find(node.op_type);
-    if (found == signatures().end()) return;
-    const DataType common = check_inputs(node, found->second);
+    if (node.outputs.empty()) return;
+    if (node.domain.empty()) check_attributes(node);
+    const Signature* signature = signature_of(node);
+    if (signature == nullptr) return;
+    const DataType common = check_inputs(node, *signature);
     const bool several = node.op_type == "Split";
     for (size_t i = 0; i < (several ? node.outputs.size() : 1); ++i) {
-      learn(node.outputs[i], output_type(found->second, common));
+      learn(node.outputs[i], output_type(node, *signature, common));
     }
   }
 
-  static DataType output_type(const Signature& signature, DataType common) {
+  void check_attributes(const Node& node) const {
+    for (const auto& [key, value] : node.attributes) {
+      const std::string_view type = kAttributeTypes.at(value.index());
+      const auto wanted = attribute_types().find(key);
+      if (wanted != attribute_types().end() && type != wanted->second) {
+        throw_bad_input(what_ + ": " + describe(node) + " has the attribute '" + key +
+                        "', which is " + std::string(type) + ", where it needs " +
+                        std::string(wanted->second));
+      }
+    }
+    const auto* perm = node.ints_attribute("perm");
+    if (perm != nullptr && !is_permutation(*perm)) {
+      throw_bad_input(what_ + ": " + describe(node) +
+                      " has the attribute 'perm', which is no permutation");
+    }
+  }
+
+  static DataType output_type(const Node& node, const Signature& signature, DataType common) {
     switch (signature.output) {
       case 'T':
         return common;
@@ -197,6 +246,17 @@ class Checker {
         return DataType::kInt64;
       case 'b':
         return DataType::kBool;
+      case 't': {
+        const int64_t to = node.int_attribute("to", 0);
+        const bool known = to > 0 && to < 32 && is_known_type(static_cast<int32_t>(to));
+        return known ? static_cast<DataType>(to) : DataType::kUndefined;
+      }
+      case 'v': {
+        const auto value = node.attributes.find("value");
+        if (value == node.attributes.end()) return DataType::kUndefined;
+        const auto* tensor = std::get_if<Tensor>(&value->second);
+        return tensor == nullptr ? DataType::kUndefined : tensor->type;
+      }
       default:
         return DataType::kUndefined;
     }

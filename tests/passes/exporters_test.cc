@@ -2,6 +2,7 @@
 // nothing is left to do.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -96,6 +97,45 @@ INSTANTIATE_TEST_SUITE_P(Graphs, Exporters,
                                            "fused_eager", "ort_extended", "sentence_mean",
                                            "sentence_dynamo"),
                          [](const auto& each) { return std::string(each.param); });
+
+/// Of legacy17_long, whose mask is (query >= 0) and attention_mask[batch, key].
+Graph with_other_mask(const std::function<void(Graph&, Node&)>& change) {
+  Graph graph = read_onnx(testing::kGraphs / "legacy17_long.onnx");
+  for (Node& node : graph.nodes) change(graph, node);
+  optimize(graph, {OptimizeLevel::kExtended}, "test");
+  return graph;
+}
+
+TEST(Attention, StaysWhereSomeQueriesSeeNothing) {
+  const Graph graph = with_other_mask([](Graph& all, Node& node) {
+    if (node.op_type != "GreaterOrEqual") return;
+    all.initializers["two"] = Tensor::from_ints({}, {2});
+    node.inputs[1] = "two";
+  });
+  EXPECT_EQ(count_operators(graph)["Attention"], 0);
+}
+
+TEST(Attention, StaysWhereTheFirstTokensMaskIsThatOfAll) {
+  const Graph graph = with_other_mask([](Graph& all, Node& node) {
+    for (std::string& name : node.inputs) {
+      if (name != "/m/Range_2_output_0") continue;
+      all.initializers["first"] = Tensor::from_ints({1}, {0});
+      name = "first";
+    }
+  });
+  EXPECT_EQ(count_operators(graph)["Attention"], 0);
+}
+
+TEST(LayerNorm, StaysWithAnEpsilonThatFusedOperatorsRefuse) {
+  Graph graph = read_onnx(testing::kGraphs / "legacy17.onnx");
+  for (Node& node : graph.nodes) {
+    if (node.op_type == "LayerNormalization") node.attributes["epsilon"] = -1e-12F;
+  }
+  optimize(graph, {OptimizeLevel::kExtended}, "test");
+  auto operators = count_operators(graph);
+  EXPECT_EQ(operators["LayerNormalization"], 3);
+  EXPECT_EQ(operators["SkipLayerNormalization"] + operators["EmbedLayerNormalization"], 0);
+}
 
 /// Quantized products stay as they are, with their weights in integers.
 TEST(Quantized, StaysQuantizedAndComputesTheSame) {

@@ -61,6 +61,18 @@ TEST(Pipeline, AnOutputThatIsAnInputStaysAnIdentity) {
   EXPECT_EQ(optimized(graph).nodes.size(), 1U);
 }
 
+TEST(Pipeline, AnOutputThatOtherNodesUseKeepsItsName) {
+  Graph graph = testing::small_graph();
+  graph.initializers.clear();
+  graph.outputs.push_back({"inner", DataType::kFloat, kRow});
+  graph.nodes = {make_node("Neg", {"x"}, {"a"}), make_node("Concat", {"a"}, {"inner"}),
+                 make_node("Abs", {"inner"}, {"y"})};
+  const Graph out = optimized(graph);
+  ASSERT_EQ(out.nodes.size(), 2U) << print(out);
+  EXPECT_EQ(out.nodes[0].outputs[0], "inner");
+  EXPECT_EQ(out.nodes[1].inputs[0], "inner");
+}
+
 TEST(Pipeline, LeavesUnknownDomainsAndTheirEqualNodesAlone) {
   Graph graph = testing::small_graph();
   graph.opsets["org.example"] = 3;
