@@ -21,59 +21,61 @@ namespace {
 struct Signature {
   std::string_view inputs;
   char output = 'T';
+  size_t needed = 1;  // inputs, in the opset that asks for the fewest
 };
 
 const std::unordered_map<std::string_view, Signature>& signatures() {
   static const std::unordered_map<std::string_view, Signature> kSignatures = {
       {"Abs", {"T"}},
-      {"Add", {"T"}},
-      {"And", {"b", 'b'}},
+      {"Add", {"T", 'T', 2}},
+      {"And", {"b", 'b', 2}},
       {"ArgMax", {"T", 'l'}},
       {"ArgMin", {"T", 'l'}},
+      {"Attention", {".", '.', 3}},
       {"Cast", {".", 't'}},
       {"Ceil", {"F"}},
       {"Clip", {"T"}},
       {"Concat", {"T"}},
-      {"Constant", {".", 'v'}},
+      {"Constant", {".", 'v', 0}},
       {"ConstantOfShape", {"l", 'v'}},
       {"Cos", {"F"}},
-      {"CumSum", {"Ti"}},
-      {"Div", {"T"}},
+      {"CumSum", {"Ti", 'T', 2}},
+      {"Div", {"T", 'T', 2}},
       {"Dropout", {"T."}},
       {"Einsum", {"T"}},
-      {"Equal", {"T", 'b'}},
+      {"Equal", {"T", 'b', 2}},
       {"Erf", {"T"}},
       {"Exp", {"F"}},
-      {"Expand", {"Tl"}},
+      {"Expand", {"Tl", 'T', 2}},
       {"Flatten", {"T"}},
       {"Floor", {"F"}},
-      {"Gather", {"Ti"}},
-      {"GatherElements", {"Ti"}},
-      {"GatherND", {"Tl"}},
+      {"Gather", {"Ti", 'T', 2}},
+      {"GatherElements", {"Ti", 'T', 2}},
+      {"GatherND", {"Tl", 'T', 2}},
       {"Gelu", {"F"}},
-      {"Gemm", {"T"}},
-      {"Greater", {"T", 'b'}},
-      {"GreaterOrEqual", {"T", 'b'}},
+      {"Gemm", {"T", 'T', 2}},
+      {"Greater", {"T", 'b', 2}},
+      {"GreaterOrEqual", {"T", 'b', 2}},
       {"Identity", {"T"}},
       {"If", {"b", '.'}},
       {"IsInf", {"F", 'b'}},
       {"IsNaN", {"F", 'b'}},
-      {"LayerNormalization", {"F"}},
-      {"Less", {"T", 'b'}},
-      {"LessOrEqual", {"T", 'b'}},
+      {"LayerNormalization", {"F", 'T', 2}},
+      {"Less", {"T", 'b', 2}},
+      {"LessOrEqual", {"T", 'b', 2}},
       {"Log", {"F"}},
-      {"MatMul", {"T"}},
+      {"MatMul", {"T", 'T', 2}},
       {"Max", {"T"}},
       {"Mean", {"F"}},
       {"Min", {"T"}},
-      {"Mul", {"T"}},
+      {"Mul", {"T", 'T', 2}},
       {"Neg", {"T"}},
       {"NonZero", {"T", 'l'}},
       {"Not", {"b", 'b'}},
-      {"Or", {"b", 'b'}},
+      {"Or", {"b", 'b', 2}},
       {"Pad", {"TlTi"}},
-      {"Pow", {"T."}},
-      {"Range", {"T"}},
+      {"Pow", {"T.", 'T', 2}},
+      {"Range", {"T", 'T', 3}},
       {"Reciprocal", {"F"}},
       {"ReduceL2", {"Tl"}},
       {"ReduceMax", {"Tl"}},
@@ -82,8 +84,8 @@ const std::unordered_map<std::string_view, Signature>& signatures() {
       {"ReduceSum", {"Tl"}},
       {"Relu", {"T"}},
       {"Reshape", {"Tl"}},
-      {"ScatterElements", {"TiT"}},
-      {"ScatterND", {"TlT"}},
+      {"ScatterElements", {"TiT", 'T', 3}},
+      {"ScatterND", {"TlT", 'T', 3}},
       {"Shape", {".", 'l'}},
       {"Sigmoid", {"F"}},
       {"Sin", {"F"}},
@@ -93,29 +95,30 @@ const std::unordered_map<std::string_view, Signature>& signatures() {
       {"Split", {"Tl"}},
       {"Sqrt", {"F"}},
       {"Squeeze", {"Tl"}},
-      {"Sub", {"T"}},
+      {"Sub", {"T", 'T', 2}},
       {"Sum", {"F"}},
       {"Tanh", {"F"}},
-      {"Tile", {"Tl"}},
+      {"Tile", {"Tl", 'T', 2}},
       {"Transpose", {"T"}},
       {"Trilu", {"Tl"}},
       {"Unsqueeze", {"Tl"}},
-      {"Where", {"bT"}},
-      {"Xor", {"b", 'b'}},
+      {"Where", {"bT", 'T', 3}},
+      {"Xor", {"b", 'b', 2}},
   };
   return kSignatures;
 }
 
 /// nullptr for operators that aren't known.
 const Signature* signature_of(const Node& node) {
-  static constexpr std::array<std::string_view, 6> kMicrosoft = {
-      "BiasGelu", "FastGelu", "FusedMatMul", "Gelu", "QuickGelu", "SkipLayerNormalization"};
-  static constexpr Signature kFloats = {"F"};
-  if (node.domain == "com.microsoft") {
-    return std::ranges::find(kMicrosoft, node.op_type) == kMicrosoft.end() ? nullptr : &kFloats;
-  }
-  const auto found = signatures().find(node.op_type);
-  return node.domain.empty() && found != signatures().end() ? &found->second : nullptr;
+  static const std::unordered_map<std::string_view, Signature> kMicrosoft = {
+      {"BiasGelu", {"F", 'T', 2}},    {"FastGelu", {"F"}},
+      {"FusedMatMul", {"F", 'T', 2}}, {"Gelu", {"F"}},
+      {"QuickGelu", {"F"}},           {"SkipLayerNormalization", {"F", 'T', 3}},
+  };
+  if (!node.domain.empty() && node.domain != "com.microsoft") return nullptr;
+  const auto& known = node.domain.empty() ? signatures() : kMicrosoft;
+  const auto found = known.find(node.op_type);
+  return found == known.end() ? nullptr : &found->second;
 }
 
 /// An attribute's types in the order of the variant's.
@@ -210,14 +213,23 @@ class Checker {
 
   void check_node(const Node& node) {
     for (const std::string& name : node.outputs) learn(name, DataType::kUndefined);
-    if (node.outputs.empty()) return;
     if (node.domain.empty()) check_attributes(node);
     const Signature* signature = signature_of(node);
     if (signature == nullptr) return;
+    check_count(node, *signature);
     const DataType common = check_inputs(node, *signature);
     const bool several = node.op_type == "Split";
     for (size_t i = 0; i < (several ? node.outputs.size() : 1); ++i) {
       learn(node.outputs[i], output_type(node, *signature, common));
+    }
+  }
+
+  void check_count(const Node& node, const Signature& signature) const {
+    if (node.outputs.empty()) throw_bad_input(what_ + ": " + describe(node) + " has no output");
+    for (size_t i = 0; i < signature.needed; ++i) {
+      if (i < node.inputs.size() && !node.inputs[i].empty()) continue;
+      throw_bad_input(what_ + ": " + describe(node) + " has no input " + std::to_string(i) +
+                      ", where it needs " + std::to_string(signature.needed) + " inputs");
     }
   }
 

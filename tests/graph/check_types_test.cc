@@ -55,6 +55,15 @@ TEST(CheckTypes, RefusesAnOutputOfAnotherType) {
   check_types(graph_of(less, DataType::kBool), "file.onnx");
 }
 
+TEST(CheckTypes, RefusesTooFewInputsAndNoOutput) {
+  expect_refused(make_node("MatMul", {"x"}, {"y"}), {"MatMul_y", "no input 1", "2 inputs"});
+  expect_refused(make_node("Where", {"c", "", "w"}, {"y"}), {"no input 1", "3 inputs"});
+  expect_refused(make_node("Relu", {}, {"y"}), {"no input 0"});
+  Node node = make_node("Relu", {"x"}, {"y"});
+  node.outputs.clear();
+  expect_refused(node, {"no output"});
+}
+
 TEST(CheckTypes, RefusesAttributesOfAnotherType) {
   expect_refused(make_node("LayerNormalization", {"x", "w"}, {"y"}, {{"epsilon", "tiny"}}),
                  {"LayerNormalization_y", "'epsilon'", "text", "a float"});

@@ -137,6 +137,27 @@ TEST(Pipeline, ShapesThatContradictEachOtherStayTheRuntimesToRefuse) {
   EXPECT_EQ(print(optimized(graph)), print(graph));
 }
 
+/// What ONNX Runtime's optimizer makes with --float16: the last Cast is none to the same type.
+TEST(Pipeline, KeepsCastsOfFusedOperatorsInFloat16) {
+  const auto half = [](std::vector<int64_t> dims) {
+    const auto count = static_cast<size_t>(dims[0] * (dims.size() > 1 ? dims[1] : 1));
+    return Tensor::from(DataType::kFloat16, std::move(dims), std::vector<uint16_t>(count, 0x3c00));
+  };
+  Graph graph = testing::small_graph();
+  graph.opsets["com.microsoft"] = 1;
+  const std::vector<Dim> shape = {std::string("batch"), std::string("sequence")};
+  graph.inputs = {{"ids", DataType::kInt32, shape}};
+  graph.outputs = {{"y", DataType::kFloat, {}}};
+  graph.initializers = {
+      {"table", half({5, 2})}, {"row", half({2})}, {"qkv", half({2, 6})}, {"bias", half({6})}};
+  graph.nodes = {
+      make_node("EmbedLayerNormalization", {"ids", "", "table", "table", "", "row", "row"}, {"e"}),
+      make_node("Attention", {"e", "qkv", "bias"}, {"a"}, {{"num_heads", int64_t{1}}}),
+      make_node("Cast", {"a"}, {"y"}, {{"to", int64_t{1}}})};
+  graph.nodes[0].domain = graph.nodes[1].domain = "com.microsoft";
+  EXPECT_EQ(print(optimized(graph)), print(graph));
+}
+
 TEST(Pipeline, RandomNumbersStayDifferent) {
   Graph graph = testing::small_graph();
   graph.nodes = {make_node("RandomNormalLike", {"x"}, {"a"}),
