@@ -2,12 +2,14 @@
 // nothing is left to do.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <map>
 #include <string>
 
 #include "graph/print.h"
 #include "graph/read_onnx.h"
+#include "graph/tensor.h"
 #include "passes/pipeline.h"
 #include "plan/golden_graphs.h"
 #include "plan/interpret_program.h"
@@ -111,6 +113,19 @@ TEST(Attention, StaysWhereSomeQueriesSeeNothing) {
     if (node.op_type != "GreaterOrEqual") return;
     all.initializers["two"] = Tensor::from_ints({}, {2});
     node.inputs[1] = "two";
+  });
+  EXPECT_EQ(count_operators(graph)["Attention"], 0);
+}
+
+TEST(Attention, StaysWhereAMaskIsInfinitelyGood) {
+  const Graph graph = with_other_mask([](Graph&, Node& node) {
+    const auto value = node.attributes.find("value");
+    if (node.op_type != "Constant" || value == node.attributes.end()) return;
+    const auto& tensor = std::get<Tensor>(value->second);
+    if (tensor.type != DataType::kFloat || to_doubles(tensor) != std::vector<double>{-INFINITY}) {
+      return;
+    }
+    value->second = Tensor::from_floats({1}, {INFINITY});
   });
   EXPECT_EQ(count_operators(graph)["Attention"], 0);
 }
