@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,25 @@ def test_runs_what_the_engine_cannot(odd: Path) -> None:
     client = ONNXEmbedder(str(odd))
     assert client.input_names == ["input_ids"]
     assert client.encode("hello world", normalize=False)[0] == pytest.approx(np.mean(ids), rel=1e-3)
+
+
+def test_a_graph_that_pools_alone_counts(converted: Path, tmp_path: Path) -> None:
+    """In both runtimes, also where the folder names another pooling."""
+    folder = Path(shutil.copytree(converted, tmp_path / "model"))
+    path = folder / "onnx" / "model.onnx"
+    model = onnx.load(str(path))
+    first = onnx.helper.make_tensor("first", onnx.TensorProto.INT64, [], [0])
+    model.graph.initializer.append(first)
+    hidden = model.graph.output[0].name
+    model.graph.node.append(onnx.helper.make_node("Gather", [hidden, "first"], ["cls"], axis=1))
+    vector = onnx.helper.make_tensor_value_info("cls", onnx.TensorProto.FLOAT, ["batch", 384])
+    del model.graph.output[:]
+    model.graph.output.append(vector)
+    onnx.save(model, str(path))
+    wanted = embedforge.Embedder(converted, pooling="cls").encode("A river runs.")
+    for backend in ("native", "onnxruntime"):
+        found = embedforge.Embedder(folder, backend=backend).encode("A river runs.")
+        assert np.abs(found - wanted).max() < 1e-5, backend
 
 
 def test_graphs_that_pool(converted: Path, tmp_path: Path, embedder: embedforge.Embedder) -> None:

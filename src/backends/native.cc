@@ -1,5 +1,6 @@
 // The backend of embedforge's own engine.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <utility>
 
@@ -14,25 +15,30 @@
 namespace embedforge {
 namespace {
 
+constexpr std::array<std::pair<PoolingMode, PoolKind>, 5> kPoolings = {
+    {{PoolingMode::kMean, PoolKind::kMean},
+     {PoolingMode::kCls, PoolKind::kCls},
+     {PoolingMode::kMax, PoolKind::kMax},
+     {PoolingMode::kLast, PoolKind::kLast},
+     {PoolingMode::kMeanSqrtLength, PoolKind::kMeanSqrtLength}}};
+
 /// The engine's own pooling, for heads that are no more than that.
 std::optional<PoolKind> engine_pooling(const Head& head) {
   const std::optional<PoolingMode> mode = head.only_pooling();
-  if (!mode) return std::nullopt;
-  switch (*mode) {
-    case PoolingMode::kMean:
-      return PoolKind::kMean;
-    case PoolingMode::kCls:
-      return PoolKind::kCls;
-    case PoolingMode::kMax:
-      return PoolKind::kMax;
-    case PoolingMode::kLast:
-      return PoolKind::kLast;
-    case PoolingMode::kMeanSqrtLength:
-      return PoolKind::kMeanSqrtLength;
-    case PoolingMode::kWeightedMean:
-      break;
+  for (const auto& [known, kind] : kPoolings) {
+    if (mode == known) return kind;
   }
   return std::nullopt;
+}
+
+/// Where the graph gives pooled vectors alone, these count, whatever the folder says.
+ModelConfig with_graphs_pooling(ModelConfig config, const Program& program) {
+  if (!program.only_pooled) return config;
+  for (const auto& [mode, kind] : kPoolings) {
+    if (kind == program.head_pooling) config.pooling = {mode};
+  }
+  config.head.clear();
+  return config;
 }
 
 class NativeBackend : public LocalBackend {
@@ -112,7 +118,8 @@ std::unique_ptr<LocalBackend> open_native(const std::string& name, const Embedde
     throw_not_supported(model.onnx.string() +
                         ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
   }
-  Head head(model.config, options.pooling, static_cast<size_t>(program.hidden_size));
+  Head head(with_graphs_pooling(model.config, program), options.pooling,
+            static_cast<size_t>(program.hidden_size));
   Engine engine(program,
                 {.precision = options.precision, .threads = options.threads, .model = model.onnx});
   EmbedderInfo info = info_of(graph, head, engine);

@@ -172,6 +172,9 @@ Shadows dynamic_quantize(const Rule& rule) {
           shadow(DataType::kUint8, {})};
 }
 
+/// What an operator makes of tables or weights of this type: integers are quantized floats.
+DataType computed_in(DataType type) { return is_float_type(type) ? type : DataType::kFloat; }
+
 /// ids [batch, sequence] and a table [rows, width]
 Shadows embed(const Rule& rule) {
   if (!rule.has(0) || !rule.has(2) || rule.at(2).dims.size() != 2) return {};
@@ -179,8 +182,8 @@ Shadows embed(const Rule& rule) {
   if (dims.size() != 2) return {};
   const Dims lengths = {dims[0]};
   dims.push_back(rule.at(2).dims[1]);
-  return {shadow(DataType::kFloat, dims), shadow(DataType::kInt32, lengths),
-          shadow(DataType::kFloat, dims)};
+  const DataType type = computed_in(rule.at(2).type);
+  return {shadow(type, dims), shadow(DataType::kInt32, lengths), shadow(type, dims)};
 }
 
 /// input [batch, sequence, k] and a weight [k, 3 width]
@@ -189,7 +192,7 @@ Shadows packed_attention(const Rule& rule) {
   Dims dims = rule.at(0).dims;
   if (dims.size() != 3) return {};
   dims[2] = rule.at(1).dims[1] / 3;
-  return {shadow(DataType::kFloat, dims)};
+  return {shadow(computed_in(rule.at(1).type), dims)};
 }
 
 Shadows skip_norm(const Rule& rule) {

@@ -54,12 +54,28 @@ float lowest_of(const Probes& probes, const std::string& value) {
       std::max(least, static_cast<double>(std::numeric_limits<float>::lowest())));
 }
 
+/// Whether a query has no key left, or an infinitely good one. Exporters make zeros of such a row's
+/// NaN; the fused operators don't. What isn't known counts as no.
+bool has_row_without_weights(const Probes& probes, const std::string& value) {
+  for (size_t choice = 0; choice < Probes::kCount; ++choice) {
+    const Shadow* shadow = probes.at(choice, value);
+    if (shadow == nullptr || !shadow->content || shadow->dims.empty()) continue;
+    const std::vector<double> values = to_doubles(*shadow->content);
+    const auto keys = shadow->dims.back();
+    for (auto row = values.begin(); row != values.end(); row += keys) {
+      const double most = *std::max_element(row, row + keys);
+      if (!(most > kLow && most < std::numeric_limits<double>::infinity())) return true;
+    }
+  }
+  return false;
+}
+
 /// [batch or 1, heads or 1, sequence, sequence] in float32
 bool is_bias(const Probes& probes, const std::string& value) {
   const auto shape = probes.shape(value);
   return shape && shape->size() == 4 && ((*shape)[0] == kBatch || (*shape)[0] == 1) &&
          (*shape)[1] >= 1 && (*shape)[2] == kSequence && (*shape)[3] == kSequence &&
-         probes.is_float(value);
+         probes.is_float(value) && !has_row_without_weights(probes, value);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ class Editor {
 
  private:
   void forget_use(const std::string& value, const Node& node);
-  bool take_over_output(Node& node, const std::string& value);
+  bool take_over_output(Node& node, const std::string& taken);
 
   Graph& graph_;
   std::deque<Node> inserted_;

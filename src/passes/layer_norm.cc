@@ -56,7 +56,7 @@ std::optional<LayerNorm> match_normalized(const Editor& editor, const std::strin
     if (!epsilon || square.empty()) continue;
     if (centered(editor, squared(editor, square), rank) != out.input) continue;
     out.epsilon = static_cast<float>(*epsilon);
-    return out;
+    return out.epsilon >= 0 ? std::optional(out) : std::nullopt;
   }
   return std::nullopt;
 }
@@ -72,8 +72,9 @@ std::optional<LayerNorm> match_operator(const Editor& editor, const Node& node, 
   for (size_t i = 1; i < node.outputs.size(); ++i) {
     if (editor.use_count(node.outputs[i]) > 0) return std::nullopt;
   }
-  return LayerNorm{node.inputs[0], node.inputs[1], node.inputs[2],
-                   node.float_attribute("epsilon", 1e-5F)};
+  const float epsilon = node.float_attribute("epsilon", 1e-5F);
+  if (epsilon < 0) return std::nullopt;  // which the fused operators refuse
+  return LayerNorm{node.inputs[0], node.inputs[1], node.inputs[2], epsilon};
 }
 
 }  // namespace

@@ -196,8 +196,10 @@ std::vector<int64_t> Probes::mask(size_t choice) const {
   const auto [batch, sequence] = choices_[choice];
   std::vector<int64_t> out;
   for (int64_t row = 0; row < batch; ++row) {
-    const int64_t length = row == 0 ? sequence * 3 / 5 : row == 1 ? sequence : 1;
-    for (int64_t i = 0; i < sequence; ++i) out.push_back(i < length ? 1 : 0);
+    for (int64_t i = 0; i < sequence; ++i) {
+      const bool token = row == 0 ? i < sequence * 3 / 5 : row == 1 || i % 3 == 1;
+      out.push_back(token ? 1 : 0);
+    }
   }
   return out;
 }

@@ -43,7 +43,7 @@ class Probes {
 
   /// The graph's [batch, sequence] input that tells tokens (1) from padding (0); "" for none.
   const std::string& mask_input() const { return mask_input_; }
-  /// Its content.
+  /// Its content: padding at the end, none, and between tokens.
   std::vector<int64_t> mask(size_t choice) const;
 
   /// The content that `to` has, in choice 0, when `from` has the elements 1, 2, 3 .. : where each

@@ -15,7 +15,10 @@ void split_skip_norm(Graph& graph) {
   for (Node& node : graph.nodes) {
     const bool whole = node.domain == kMicrosoft && node.op_type == "SkipLayerNormalization" &&
                        node.outputs.size() == 1 && node.inputs.size() > kBias;
-    if (!whole || !probes.same_shape(node.inputs[0], node.inputs[1])) continue;
+    if (!whole || !probes.is_float(node.inputs[0]) ||
+        !probes.same_shape(node.inputs[0], node.inputs[1])) {
+      continue;
+    }
     const std::string& out = node.outputs[0];
     const std::string sum =
         editor.insert(out + "_residual", "Add", {node.inputs[0], node.inputs[1]});

@@ -150,7 +150,8 @@ struct Program {
   std::vector<int64_t> widths;  // of each value
   ValueId hidden = -1;          // the token embeddings (last_hidden_state)
   ValueId pooled = -1;          // the sentence embedding when the graph itself has pooling; else -1
-  PoolKind head_pooling = PoolKind::kMean;  // what `head` takes
+  bool only_pooled = false;  // the graph gives what head_pooling makes of the tokens, and no more
+  PoolKind head_pooling = PoolKind::kMean;  // of only_pooled, and what `head` takes
   std::vector<LinearStep> head;  // layers on one row a sequence, one after another (a classifier);
                                  // their values aren't numbered
   int64_t hidden_size = 0;

@@ -52,7 +52,6 @@ Ref take_head(Ref pooled, Program& program) {
     step.bias = product->bias;
     program.head.insert(program.head.begin(), std::move(step));
     pooled = Ref(product->in);
-    if (const auto* pool = pooled->get<Pool>()) program.head_pooling = pool->kind;
   }
 }
 
@@ -97,8 +96,11 @@ Built build(const Graph& graph, int64_t longest, int64_t attended) {
   // Where the token embeddings are an output, too, whoever pools them has these layers itself.
   if (hidden != nullptr) program.head.clear();
   if (hidden == nullptr) {
-    const auto* pool = pooled->get<Pool>();
-    if (pool != nullptr) hidden = pool->in;
+    if (const auto* pool = pooled->get<Pool>()) {
+      hidden = pool->in;
+      program.only_pooled = true;
+      program.head_pooling = pool->kind;
+    }
   }
   if (hidden != nullptr) program.hidden = emitter.emit(hidden);
   if (pooled != nullptr) program.pooled = emitter.emit(pooled);

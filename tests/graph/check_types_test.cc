@@ -38,12 +38,43 @@ TEST(CheckTypes, RefusesWhatAnOperatorCannotTake) {
   expect_refused(make_node("Reshape", {"w", "h"}, {"y"}), {"'h'", "needs int64"});
   expect_refused(make_node("Where", {"x", "x", "x"}, {"y"}), {"needs bool"});
   expect_refused(make_node("Softmax", {"i"}, {"y"}), {"needs floats"});
+  Graph graph = graph_of(make_node("Shape", {"x"}, {"s"}));
+  const Tensor yes = Tensor::from(DataType::kBool, {1}, std::vector<uint8_t>{1});
+  graph.nodes.push_back(make_node("ConstantOfShape", {"s"}, {"ones"}, {{"value", yes}}));
+  graph.nodes.push_back(make_node("Add", {"ones", "i"}, {"y"}));
+  testing::expect_error(ErrorCode::kBadInput, {"'ones'", "bool", "'i'"},
+                        [&] { check_types(graph, "f"); });
+  Node skip = make_node("SkipLayerNormalization", {"x", "h", "w"}, {"y"});
+  skip.domain = "com.microsoft";
+  expect_refused(skip, {"'x'", "float32", "'h'", "float16"});
 }
 
 TEST(CheckTypes, RefusesAnOutputOfAnotherType) {
   const Node less = make_node("Less", {"x", "w"}, {"y"});
   expect_refused(less, {"output 'y'", "float32", "bool"});
   check_types(graph_of(less, DataType::kBool), "file.onnx");
+}
+
+TEST(CheckTypes, RefusesTooFewInputsAndNoOutput) {
+  expect_refused(make_node("MatMul", {"x"}, {"y"}), {"MatMul_y", "no input 1", "2 inputs"});
+  expect_refused(make_node("Where", {"c", "", "w"}, {"y"}), {"no input 1", "3 inputs"});
+  expect_refused(make_node("Relu", {}, {"y"}), {"no input 0"});
+  Node node = make_node("Relu", {"x"}, {"y"});
+  node.outputs.clear();
+  expect_refused(node, {"no output"});
+}
+
+TEST(CheckTypes, RefusesAttributesOfAnotherType) {
+  expect_refused(make_node("LayerNormalization", {"x", "w"}, {"y"}, {{"epsilon", "tiny"}}),
+                 {"LayerNormalization_y", "'epsilon'", "text", "a float"});
+  expect_refused(make_node("Softmax", {"x"}, {"y"}, {{"axis", 1.0F}}),
+                 {"'axis'", "a float", "an integer"});
+  using Order = std::vector<int64_t>;
+  for (const Order& order : {Order{0, 0}, Order{0, 2}, Order{-1, 0}}) {
+    expect_refused(make_node("Transpose", {"x"}, {"y"}, {{"perm", order}}),
+                   {"'perm'", "no permutation"});
+  }
+  check_types(graph_of(make_node("Transpose", {"x"}, {"y"}, {{"perm", Order{1, 0}}})), "f");
 }
 
 TEST(CheckTypes, FollowsTypesThroughNodesAndIntoSubgraphs) {

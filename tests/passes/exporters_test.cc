@@ -2,11 +2,14 @@
 // nothing is left to do.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
 #include <map>
 #include <string>
 
 #include "graph/print.h"
 #include "graph/read_onnx.h"
+#include "graph/tensor.h"
 #include "passes/pipeline.h"
 #include "plan/golden_graphs.h"
 #include "plan/interpret_program.h"
@@ -96,6 +99,58 @@ INSTANTIATE_TEST_SUITE_P(Graphs, Exporters,
                                            "fused_eager", "ort_extended", "sentence_mean",
                                            "sentence_dynamo"),
                          [](const auto& each) { return std::string(each.param); });
+
+/// Of legacy17_long, whose mask is (query >= 0) and attention_mask[batch, key].
+Graph with_other_mask(const std::function<void(Graph&, Node&)>& change) {
+  Graph graph = read_onnx(testing::kGraphs / "legacy17_long.onnx");
+  for (Node& node : graph.nodes) change(graph, node);
+  optimize(graph, {OptimizeLevel::kExtended}, "test");
+  return graph;
+}
+
+TEST(Attention, StaysWhereSomeQueriesSeeNothing) {
+  const Graph graph = with_other_mask([](Graph& all, Node& node) {
+    if (node.op_type != "GreaterOrEqual") return;
+    all.initializers["two"] = Tensor::from_ints({}, {2});
+    node.inputs[1] = "two";
+  });
+  EXPECT_EQ(count_operators(graph)["Attention"], 0);
+}
+
+TEST(Attention, StaysWhereAMaskIsInfinitelyGood) {
+  const Graph graph = with_other_mask([](Graph&, Node& node) {
+    const auto value = node.attributes.find("value");
+    if (node.op_type != "Constant" || value == node.attributes.end()) return;
+    const auto& tensor = std::get<Tensor>(value->second);
+    if (tensor.type != DataType::kFloat || to_doubles(tensor) != std::vector<double>{-INFINITY}) {
+      return;
+    }
+    value->second = Tensor::from_floats({1}, {INFINITY});
+  });
+  EXPECT_EQ(count_operators(graph)["Attention"], 0);
+}
+
+TEST(Attention, StaysWhereTheFirstTokensMaskIsThatOfAll) {
+  const Graph graph = with_other_mask([](Graph& all, Node& node) {
+    for (std::string& name : node.inputs) {
+      if (name != "/m/Range_2_output_0") continue;
+      all.initializers["first"] = Tensor::from_ints({1}, {0});
+      name = "first";
+    }
+  });
+  EXPECT_EQ(count_operators(graph)["Attention"], 0);
+}
+
+TEST(LayerNorm, StaysWithAnEpsilonThatFusedOperatorsRefuse) {
+  Graph graph = read_onnx(testing::kGraphs / "legacy17.onnx");
+  for (Node& node : graph.nodes) {
+    if (node.op_type == "LayerNormalization") node.attributes["epsilon"] = -1e-12F;
+  }
+  optimize(graph, {OptimizeLevel::kExtended}, "test");
+  auto operators = count_operators(graph);
+  EXPECT_EQ(operators["LayerNormalization"], 3);
+  EXPECT_EQ(operators["SkipLayerNormalization"] + operators["EmbedLayerNormalization"], 0);
+}
 
 /// Quantized products stay as they are, with their weights in integers.
 TEST(Quantized, StaysQuantizedAndComputesTheSame) {

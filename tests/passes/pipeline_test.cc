@@ -61,6 +61,18 @@ TEST(Pipeline, AnOutputThatIsAnInputStaysAnIdentity) {
   EXPECT_EQ(optimized(graph).nodes.size(), 1U);
 }
 
+TEST(Pipeline, AnOutputThatOtherNodesUseKeepsItsName) {
+  Graph graph = testing::small_graph();
+  graph.initializers.clear();
+  graph.outputs.push_back({"inner", DataType::kFloat, kRow});
+  graph.nodes = {make_node("Neg", {"x"}, {"a"}), make_node("Concat", {"a"}, {"inner"}),
+                 make_node("Abs", {"inner"}, {"y"})};
+  const Graph out = optimized(graph);
+  ASSERT_EQ(out.nodes.size(), 2U) << print(out);
+  EXPECT_EQ(out.nodes[0].outputs[0], "inner");
+  EXPECT_EQ(out.nodes[1].inputs[0], "inner");
+}
+
 TEST(Pipeline, LeavesUnknownDomainsAndTheirEqualNodesAlone) {
   Graph graph = testing::small_graph();
   graph.opsets["org.example"] = 3;
@@ -122,6 +134,28 @@ TEST(Pipeline, RefusesDanglingOutputsMissingValuesAndCycles) {
 TEST(Pipeline, ShapesThatContradictEachOtherStayTheRuntimesToRefuse) {
   Graph graph = testing::small_graph();
   graph.initializers["w"] = Tensor::from_floats({2}, {1, 2});  // x has 3 columns
+  EXPECT_EQ(print(optimized(graph)), print(graph));
+}
+
+/// What ONNX Runtime's optimizer makes with --float16: the last Cast is none to the same type.
+TEST(Pipeline, LeavesFusedOperatorsInFloat16Alone) {
+  const auto half = [](std::vector<int64_t> dims) {
+    const auto count = static_cast<size_t>(dims[0] * (dims.size() > 1 ? dims[1] : 1));
+    return Tensor::from(DataType::kFloat16, std::move(dims), std::vector<uint16_t>(count, 0x3c00));
+  };
+  Graph graph = testing::small_graph();
+  graph.opsets["com.microsoft"] = 1;
+  const std::vector<Dim> shape = {std::string("batch"), std::string("sequence")};
+  graph.inputs = {{"ids", DataType::kInt32, shape}};
+  graph.outputs = {{"y", DataType::kFloat, {}}};
+  graph.initializers = {
+      {"table", half({5, 2})}, {"row", half({2})}, {"qkv", half({2, 6})}, {"bias", half({6})}};
+  graph.nodes = {
+      make_node("EmbedLayerNormalization", {"ids", "", "table", "table", "", "row", "row"}, {"e"}),
+      make_node("Attention", {"e", "qkv", "bias"}, {"a"}, {{"num_heads", int64_t{1}}}),
+      make_node("SkipLayerNormalization", {"a", "e", "row", "row", "row"}, {"s"}),
+      make_node("Cast", {"s"}, {"y"}, {{"to", int64_t{1}}})};
+  for (size_t i = 0; i < 3; ++i) graph.nodes[i].domain = "com.microsoft";
   EXPECT_EQ(print(optimized(graph)), print(graph));
 }
 
