@@ -81,5 +81,6 @@ int main(int argc, char** argv) {
   std::signal(SIGINT, embedforge::app::stop_on_signal);
   std::signal(SIGTERM, embedforge::app::stop_on_signal);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file past `ulimit -f` fails as on a full disk
   return embedforge::app::run(argc, argv);
 }

@@ -106,7 +106,7 @@ void print_result(const QuantizeFlags& flags, const QuantizeResult& result) {
   print(fmt::format("{} products in int8, {} stay float\n", result.layers.size(),
                     result.float_products));
   for (const FloatLayer& layer : result.kept_float) {
-    print(fmt::format("  float: {} (+{}, cosine +{:.6f})\n", layer.node, size_text(layer.bytes),
+    print(fmt::format("  float: {} (+{}, cosine {:+.6f})\n", layer.node, size_text(layer.bytes),
                       layer.gain));
   }
   print(texts_line(flags, result) + "\n");
@@ -183,6 +183,7 @@ void add_quantize(CLI::App& app) {
                     "int8 weights that can't saturate on AVX2 without VNNI: faster there in ONNX "
                     "Runtime, and a little less near to the float model");
   command->add_option("--samples", flags->options.samples, "texts used for rounding at most")
+      ->check(CLI::Range(10, 1 << 20))
       ->capture_default_str();
   command->add_option(
       "--target-cosine", flags->options.target_cosine,

@@ -13,6 +13,7 @@
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
 #include "graph/write_onnx.h"
+#include "quantize/default_texts.h"
 
 namespace embedforge::python {
 namespace {
@@ -141,6 +142,10 @@ void register_quantize(nb::module_& module) {
   module.def("quantize", quantize_model, "model"_a, "output"_a, "method"_a, "calibration"_a,
              "default_texts"_a, "calibrate_method"_a, "samples"_a, "target_cosine"_a,
              "reduce_range"_a, "excluded"_a, "threads"_a);
+  module.def("default_texts", [] {
+    const auto texts = quantization::default_texts();
+    return std::vector<std::string>(texts.begin(), texts.end());
+  });
   module.def("read_graph", read_graph, "path"_a);
   module.def("replace_tensors", replace_tensors, "source"_a, "out"_a, "tensors"_a, "metadata"_a);
 }

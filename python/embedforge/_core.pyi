@@ -124,6 +124,7 @@ def quantize(
     excluded: Sequence[str],
     threads: int,
 ) -> dict[str, Any]: ...
+def default_texts() -> list[str]: ...
 
 _Tensor = tuple[str, list[int], bytes]
 

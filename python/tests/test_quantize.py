@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,14 @@ import pytest
 from tokenizers import Tokenizer
 
 import embedforge
-from conftest import Run
+from conftest import CLI, Run
 from texts import passages, sentences
+
+
+def mixed_texts() -> list[str]:
+    """That no test judges with."""
+    long, short = passages()[100:160], sentences()[200:230]
+    return [text for i in range(30) for text in (*long[2 * i : 2 * i + 2], short[i])]
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +32,9 @@ def quantized(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     files = {name: folder / f"{name}.onnx" for name in ("nearest", "quick", "calibrated", "static")}
     embedforge.quantize(converted, files["nearest"], default_texts="none")
     embedforge.quantize(converted, files["quick"])
-    long, short = passages()[100:160], sentences()[200:230]
-    mixed = [text for i in range(30) for text in (*long[2 * i : 2 * i + 2], short[i])]
     for method, name in (("dynamic", "calibrated"), ("static", "static")):
         result = embedforge.quantize(
-            converted, files[name], method=method, calibration=mixed, samples=60
+            converted, files[name], method=method, calibration=mixed_texts(), samples=60
         )
         assert result.calibration_texts == 60
         assert len(result.cosines) == 30
@@ -212,51 +218,88 @@ def test_bad_input(converted: Path, quantized: dict[str, Path], tmp_path: Path, 
     few.write_text("")
     assert run("quantize", converted, "-o", out, "--calibration", few).returncode == 3
 
-    model = onnx.load(converted / "onnx/model.onnx")
-    weight = next(i for i in model.graph.initializer if list(i.dims) == [384, 1536])
-    values = onnx.numpy_helper.to_array(weight).copy()
-    values[3, 4] = np.nan
-    weight.raw_data = values.tobytes()
-    onnx.save(model, folder / "onnx/model.onnx")
-    done = run("quantize", folder, "-o", out)
-    assert done.returncode == 3
-    assert weight.name in done.stderr
+    for shape, value in (
+        ((384, 1536), np.nan),
+        ((384, 1536), np.inf),
+        ((1536,), np.nan),
+        ((30522, 384), np.nan),
+        ((30522, 384), np.inf),
+    ):
+        model = onnx.load(converted / "onnx/model.onnx")
+        weight = next(i for i in model.graph.initializer if tuple(i.dims) == shape)
+        values = onnx.numpy_helper.to_array(weight).copy()
+        values[(3, 4)[: len(shape)]] = value
+        weight.raw_data = values.tobytes()
+        onnx.save(model, folder / "onnx/model.onnx")
+        done = run("quantize", folder, "-o", out, "--calibration", "none")
+        assert done.returncode == 3
+        assert weight.name in done.stderr
 
+    for samples in ("-3", "0", "9"):
+        done = run("quantize", converted, "-o", out, "--samples", samples)
+        assert done.returncode == 2
+        assert "--samples" in done.stderr
     done = run("quantize", converted, "-o", "/proc/nowhere/out.onnx")
     assert done.returncode == 3
     done = run("quantize", converted, "-o", out, "--report", "/proc/nowhere/report.json")
     assert done.returncode == 3
+    limit = ["bash", "-c", 'ulimit -f 4096 && "$0" quantize "$1" -o "$2" --calibration none']
+    done = subprocess.run(
+        [*limit, os.environ.get("EMBEDFORGE_CLI", str(CLI)), converted, out],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "cannot write" in done.stderr
     assert run("quantize", converted, "-o", out, "--target-cosine", "1.5").returncode == 2
     done = run("quantize", converted, "-o", converted / "onnx/model.onnx")
     assert done.returncode == 2
     done = run("quantize", converted, "-o", out, "--method", "static", "--calibration", "none")
     assert done.returncode == 2
-    assert not out.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "few.txt"]
     with pytest.raises(embedforge.UsageError):
         embedforge.quantize(converted, out, calibrate_method="guess")
 
 
-def test_training_is_better_than_static(
-    converted: Path, embedder: embedforge.Embedder, tmp_path: Path
+def test_training_is_not_worse_than_static(
+    converted: Path,
+    embedder: embedforge.Embedder,
+    quantized: dict[str, Path],
+    tmp_path: Path,
 ) -> None:
+    """In ONNX Runtime and in the native engine, even with 90 texts and one epoch: an epoch that isn't
+    better on held-out texts is dropped. How much better 600 texts make it is in docs/quantization.md.
+    """
     pytest.importorskip("torch")
     out = tmp_path / "qat.onnx"
-    texts = passages()[100:124] + sentences()[64:100]
     losses: list[float] = []
     result = embedforge.qat(
-        converted, out, calibration=texts, samples=30, epochs=1,
+        converted, out, calibration=mixed_texts(), samples=60, epochs=1,
         progress=lambda done, of, loss: losses.append(loss),
     )  # fmt: skip
     assert losses
     assert len(result.cosines) >= 16
-    judged = passages()[:24]
+    judged = passages()[:40] + sentences()[:40]
     expected = embedder.encode(judged)
-    theirs = runtime_vectors(
-        converted, out, judged, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    )
-    assert (expected * theirs).sum(axis=1).mean() > 0.9985
-    assert (expected * embedforge.Embedder(converted, file=out).encode(judged)).sum(
-        axis=1
-    ).min() > 0.998
-    with pytest.raises(ValueError, match="48 texts"):
-        embedforge.qat(converted, out, calibration=["one"])
+
+    def cosines(file: Path) -> list[float]:
+        level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        theirs = runtime_vectors(converted, file, judged, level)
+        native = embedforge.Embedder(converted, file=file).encode(judged)
+        return [(expected * vectors).sum(axis=1).mean() for vectors in (theirs, native)]
+
+    for trained, static in zip(cosines(out), cosines(quantized["static"]), strict=True):
+        assert trained >= static
+
+
+def test_training_refuses(converted: Path, tmp_path: Path) -> None:
+    """Before it has trained, and without leaving anything behind."""
+    pytest.importorskip("torch")
+    texts = mixed_texts()
+    with pytest.raises(embedforge.BadInputError, match="48 texts"):
+        embedforge.qat(converted, tmp_path / "qat.onnx", calibration=["one"])
+    with pytest.raises(embedforge.UsageError, match="float model"):
+        embedforge.qat(converted, converted / "onnx/model.onnx", calibration=texts)
+    for target in ("/proc/nowhere/qat.onnx", tmp_path):
+        with pytest.raises(embedforge.BadInputError, match="cannot write"):
+            embedforge.qat(converted, target, calibration=texts)
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/atomic_file.h"
 #include "base/threads.h"
@@ -50,11 +51,19 @@ uint64_t model_bytes(const fs::path& path) {
   return total;
 }
 
+/// No NaN anywhere, and no infinity in what becomes integers (masks have some).
 void check_finite(const Graph& graph, const std::vector<Product>& products) {
-  for (const Product& p : products) {
-    for (const float v : to_floats(graph.initializers.at(p.weight))) {
-      if (!std::isfinite(v)) {
-        throw_bad_input("tensor '" + p.weight +
+  std::set<std::string> rounded;
+  for (const Product& p : products) rounded.insert(p.weight);
+  for (const Node& node : graph.nodes) {
+    if (node.op_type == "Gather") rounded.insert(node.inputs.at(0));
+  }
+  for (const auto& [name, tensor] : graph.initializers) {
+    if (!is_float_type(tensor.type)) continue;
+    const bool finite = rounded.contains(name);
+    for (const float v : to_floats(tensor)) {
+      if (std::isnan(v) || (finite && std::isinf(v))) {
+        throw_bad_input("tensor '" + name +
                         "' has a value that is not finite; the file is damaged");
       }
     }
