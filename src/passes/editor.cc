@@ -164,7 +164,8 @@ void Editor::set_input(Node& node, size_t i, const std::string& value) {
 
 /// `taken` gets the name of the node's output, which the graph gives.
 bool Editor::take_over_output(Node& node, const std::string& taken) {
-  const std::string value = taken;  // which may be one of the inputs that are renamed below
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): may be an input renamed below
+  const std::string value = taken;
   Node* source = maker(value);
   if (source == nullptr || is_output(value) || captured_.contains(value)) return false;
   const std::string name = node.outputs[0];
