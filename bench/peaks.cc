@@ -199,7 +199,7 @@ double measured_peak(const std::string& table, Tier tier, int runs) {
   const Operands& operands = bytes ? kBytes : kFloats;
   if (table == "amx") {
     const double peak = gmac_per_second(bytes ? amx<true> : amx<false>, operands, runs);
-    return tier == Tier::kFloat32 ? peak / 3 : peak;
+    return tier == Tier::kFloat32 ? peak / 4 : peak;
   }
   if (tier == Tier::kBfloat16) {
     const bool has = table == "avx512" && cpu_features().avx512_bf16;

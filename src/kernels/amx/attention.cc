@@ -333,12 +333,10 @@ class Head {
 }  // namespace
 
 size_t amx_attention_workspace(int length, int head_size) noexcept {
-  const size_t floats = Layout<2>(length, head_size).total;
-  const size_t integers = avx512_attention_workspace(length, head_size);
-  return floats > integers ? floats : integers;
+  const size_t tiles = Layout<1>(length, head_size).total;
+  const size_t vectors = avx512_attention_workspace(length, head_size);
+  return tiles > vectors ? tiles : vectors;
 }
-
-void amx_attention_f32(const AttentionArgs& args) noexcept { Head<2>(args).run(); }
 
 void amx_attention_bf16(const AttentionArgs& args) noexcept { Head<1>(args).run(); }
 

@@ -3,7 +3,7 @@
 //
 // Prepared rows: blocks of 16 rows, [plane][ceil(k / 32)] tiles. Packed weights: panels of 32
 // columns, [ceil(k / 32)][plane][2] tiles, each tile [16 pairs of k][16 columns][2]. Cost of 32 x
-// 32 x 32 multiply-adds: 4 tdpbf16ps (64 cycles) with 4 tile loads; two planes: 12 with 10.
+// 32 x 32 multiply-adds: 4 tdpbf16ps (64 cycles) with 4 tile loads; two planes: 16 with 12.
 #include "kernels/amx/pipeline.h"
 #include "kernels/amx/units.h"
 
@@ -96,6 +96,7 @@ struct Product {
       rows_times_columns<kBlocks>(a + plane);
       load_columns(panel + 2 * kTileBytes);
       rows_times_columns<kBlocks>(a);
+      rows_times_columns<kBlocks>(a + plane);
     }
   }
 

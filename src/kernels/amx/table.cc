@@ -11,7 +11,7 @@ KernelTable make_amx_table() {
           .i8 = kAmxLinearI8,
           .norm = avx512_norm,
           .attention_workspace = amx_attention_workspace,
-          .attention = amx_attention_f32,
+          .attention = avx512_attention,
           .attention_i16 = avx512_attention_i16,
           .attention_bf16 = amx_attention_bf16,
           .add = avx512_add,

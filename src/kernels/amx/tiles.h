@@ -2,7 +2,7 @@
 // bfloat16 splits that feed them.
 //
 // A float is kept as kPlanes bfloat16 values: hi = bf16(x), lo = bf16(x - hi). One plane gives
-// products to 2^-9; two planes, with the products hi hi + hi lo + lo hi, give them to about 2^-16,
+// products to 2^-9; two planes, with all four products of theirs, give them to about 2^-17,
 // which is what the float32 tier uses.
 #pragma once
 
