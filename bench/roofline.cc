@@ -83,10 +83,10 @@ void attention(const KernelTable& table, bool rounded, int length) {
                                     .workspace = space.data(),
                                     .out = out.data(),
                                     .out_stride = 384};
-  // 16-bit integers multiply at half the speed of bytes, and not with tiles
-  const std::string integers = std::string_view(table.name) == "amx" ? "avx512" : table.name;
-  const double peak = rounded ? measured_peak(integers, Tier::kInt8) / 2
-                              : measured_peak(table.name, Tier::kFloat32);
+  // Neither is computed with tiles; 16-bit integers multiply at half the speed of bytes.
+  const std::string vectors = std::string_view(table.name) == "amx" ? "avx512" : table.name;
+  const double peak =
+      rounded ? measured_peak(vectors, Tier::kInt8) / 2 : measured_peak(vectors, Tier::kFloat32);
   line(fmt::format("{}attention, {} tokens, head {}", rounded ? "16-bit " : "", length, kHead),
        speed(2.0 * length * length * kHead,
              [&] { (rounded ? table.attention_i16 : table.attention)(args); }),

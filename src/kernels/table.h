@@ -130,8 +130,8 @@ struct KernelTable {
   void (*norm)(const NormArgs& args) noexcept = nullptr;
   size_t (*attention_workspace)(int length, int head_size) noexcept = nullptr;
   void (*attention)(const AttentionArgs& args) noexcept = nullptr;
-  /// The same in 16-bit integers, for models with 8-bit layers: every table gives the same bits
-  /// (but for lengths over 1024, in floats).
+  /// The same in 16-bit integers (floats beyond 1024 tokens), for models with 8-bit layers: every
+  /// table but the reference gives the same bits.
   void (*attention_i16)(const AttentionArgs& args) noexcept = nullptr;
   /// The same to bfloat16 accuracy or better, for models with bfloat16 layers.
   void (*attention_bf16)(const AttentionArgs& args) noexcept = nullptr;

@@ -65,6 +65,7 @@ TEST_P(AttentionTest, Rounded) {
 
 TEST_P(AttentionTest, I16GivesTheSameBitsInEveryTable) {
   if (GetParam() == "reference") GTEST_SKIP() << "computes in floats";
+  if (GetParam() == "avx2") GTEST_SKIP() << "is what the others are compared with";
   const KernelTable& other = table("avx2");
   const auto expect_same = [&](const AttentionArgs& a) {
     EXPECT_EQ(run(a, *table_, table_->attention_i16, 3), run(a, other, other.attention_i16, 3))
@@ -72,7 +73,7 @@ TEST_P(AttentionTest, I16GivesTheSameBitsInEveryTable) {
   };
   const auto bias = random_floats(2 * 20 - 1, 9);
   for (const int head_size : {8, 32, 33, 64, 128}) {
-    for (const int length : {1, 16, 17, 31, 63, 64, 65, 130, 200, 1024}) {
+    for (const int length : {1, 16, 17, 31, 63, 64, 65, 130, 200, 1024, 1100}) {
       for (const bool causal : {false, true}) {
         expect_same({.length = length, .head_size = head_size, .causal = causal});
         expect_same({.length = length, .head_size = head_size, .causal = causal, .window = 9});

@@ -1,5 +1,5 @@
-// Attention of one head of one sequence with tdpbf16ps, in one bfloat16 plane or two (tiles.h),
-// softmax in floats.
+// Attention of one head of one sequence with tdpbf16ps: products of bfloat16 values, softmax in
+// floats.
 //
 // Everything is transposed: for 16 queries, scores^T [keys][16] = K Q^T has one vector a key, so
 // that maxima, sums and masks are plain vertical operations; then out^T [channels][16] = V^T P^T. K
@@ -10,7 +10,7 @@
 #include "kernels/amx/transpose.h"
 #include "kernels/amx/units.h"
 #include "kernels/avx512/vectors.h"
-#include "kernels/simd/math.h"
+#include "kernels/simd/softmax.h"
 
 namespace embedforge::kernels {
 namespace {
@@ -22,7 +22,6 @@ constexpr size_t steps_of(int n, int step) {
 }
 
 /// Regions of the workspace; queries and scores twice, for the block at hand and the next.
-template <int kPlanes>
 struct Layout {
   size_t depth, keys32, channels16;
   size_t k, v, q, p, scores, total;  // byte offsets
@@ -31,40 +30,35 @@ struct Layout {
       : depth(steps_of(head_size, kDepth)),
         keys32(steps_of(length, 32)),
         channels16(steps_of(head_size, 16)) {
-    constexpr size_t kTiles = kPlanes * kTileBytes;
     k = 0;
-    v = k + kTiles * depth * 2 * keys32;
-    q = v + kTiles * channels16 * keys32;
-    p = q + 2 * kTiles * depth;
-    scores = p + kTiles * keys32;
+    v = k + kTileBytes * depth * 2 * keys32;
+    q = v + kTileBytes * channels16 * keys32;
+    p = q + 2 * kTileBytes * depth;
+    scores = p + kTileBytes * keys32;
     total = scores + 2 * keys32 * 32 * kQueries * sizeof(float);
   }
 };
 
-/// K tiles [16 keys][depth][plane]: rows of 32 channels.
-template <int kPlanes>
+/// K tiles [16 keys][depth]: rows of 32 channels.
 void pack_keys(const AttentionArgs& a, size_t keys, std::byte* out) {
-  const size_t block = steps_of(a.head_size, kDepth) * kPlanes * kTileBytes;
+  const size_t block = steps_of(a.head_size, kDepth) * kTileBytes;
   for (int j = 0; j < static_cast<int>(keys); ++j) {
     std::byte* to =
         out + static_cast<size_t>(j / kTileRows) * block + static_cast<size_t>(j % kTileRows) * 64;
     const float* from = a.k + static_cast<size_t>(j) * a.kv_stride;
-    for (int d = 0; d < a.head_size; d += kDepth, to += kPlanes * kTileBytes) {
+    for (int d = 0; d < a.head_size; d += kDepth, to += kTileBytes) {
       __m512 low;
       __m512 high;
       load_32(from + d, j < a.length ? a.head_size - d : 0, low, high);
-      split_row<kPlanes>(low, high, to, kTileBytes);
+      split_row<1>(low, high, to, kTileBytes);
     }
   }
 }
 
-/// V tiles [16 channels][32 keys][plane]: a row is a channel, its columns the keys.
-template <int kPlanes>
-void pack_values(const AttentionArgs& a, const Layout<kPlanes>& layout, std::byte* out) {
+/// V tiles [16 channels][32 keys]: a row is a channel, its columns the keys.
+void pack_values(const AttentionArgs& a, const Layout& layout, std::byte* out) {
   for (int d = 0; d < a.head_size; d += 16) {
-    for (int j0 = 0; j0 < static_cast<int>(layout.keys32) * 32;
-         j0 += 32, out += kPlanes * kTileBytes) {
-      alignas(64) std::byte pairs[kPlanes * kTileBytes];
+    for (int j0 = 0; j0 < static_cast<int>(layout.keys32) * 32; j0 += 32, out += kTileBytes) {
       for (int pair = 0; pair < 16; ++pair) {
         const int j = j0 + 2 * pair;
         const float* even = a.v + static_cast<size_t>(j) * a.kv_stride + d;
@@ -72,77 +66,47 @@ void pack_values(const AttentionArgs& a, const Layout<kPlanes>& layout, std::byt
         const __m512 first = j < a.length ? Simd::load_first(even, n) : _mm512_setzero_ps();
         const __m512 second =
             j + 1 < a.length ? Simd::load_first(even + a.kv_stride, n) : _mm512_setzero_ps();
-        split_pairs<kPlanes>(first, second, pairs + pair * 64, kTileBytes);
+        join_pairs(first, second, out + pair * 64);
       }
-      for (int p = 0; p < kPlanes; ++p)
-        transpose_tile(pairs + p * kTileBytes, out + p * kTileBytes);
+      transpose_tile(out, out);
     }
   }
 }
 
-/// Q tiles [depth][plane]: [16 pairs of channels][16 queries][2], for queries [row, row + rows).
-template <int kPlanes>
+/// Q tiles [depth]: [16 pairs of channels][16 queries][2], for queries [row, row + rows).
 void pack_queries(const AttentionArgs& a, int row, int rows, std::byte* out) {
-  for (int d = 0; d < a.head_size; d += kDepth, out += kPlanes * kTileBytes) {
-    alignas(64) std::byte straight[kPlanes * kTileBytes];
+  for (int d = 0; d < a.head_size; d += kDepth, out += kTileBytes) {
     for (int r = 0; r < kQueries; ++r) {
       __m512 low;
       __m512 high;
       load_32(a.q + static_cast<size_t>(row + r) * a.q_stride + d, r < rows ? a.head_size - d : 0,
               low, high);
-      split_row<kPlanes>(low, high, straight + r * 64, kTileBytes);
+      split_row<1>(low, high, out + r * 64, kTileBytes);
     }
-    for (int p = 0; p < kPlanes; ++p)
-      transpose_tile(straight + p * kTileBytes, out + p * kTileBytes);
+    transpose_tile(out, out);
   }
 }
 
-/// Tile kSum += tile kLeft * tile kRight. The intrinsic wants literal numbers.
-template <int kSum, int kLeft, int kRight>
-inline void multiply_add() {
-  static_assert(kSum < 4 && (kLeft == 4 || kLeft == 5) && (kRight == 6 || kRight == 7));
-  if constexpr (kLeft == 4 && kRight == 6) {
-    if constexpr (kSum == 0) _tile_dpbf16ps(0, 4, 6);
-    if constexpr (kSum == 1) _tile_dpbf16ps(1, 4, 6);
-    if constexpr (kSum == 2) _tile_dpbf16ps(2, 4, 6);
-    if constexpr (kSum == 3) _tile_dpbf16ps(3, 4, 6);
-  } else if constexpr (kLeft == 5) {
-    if constexpr (kSum == 0) _tile_dpbf16ps(0, 5, 6);
-    if constexpr (kSum == 1) _tile_dpbf16ps(1, 5, 6);
-    if constexpr (kSum == 2) _tile_dpbf16ps(2, 5, 6);
-    if constexpr (kSum == 3) _tile_dpbf16ps(3, 5, 6);
-  } else {
-    if constexpr (kSum == 0) _tile_dpbf16ps(0, 4, 7);
-    if constexpr (kSum == 1) _tile_dpbf16ps(1, 4, 7);
-    if constexpr (kSum == 2) _tile_dpbf16ps(2, 4, 7);
-    if constexpr (kSum == 3) _tile_dpbf16ps(3, 4, 7);
-  }
-}
-
-/// Adds the product of a left and a right operand (one tile a plane) to accumulator tile kSum.
-template <int kPlanes, int kSum>
+/// Tile kSum += the product of a left and a right operand. The intrinsic wants literal numbers.
+template <int kSum>
 inline void multiply_tiles(const std::byte* left, const std::byte* right) {
+  static_assert(kSum < 4);
   _tile_loadd(4, left, 64);
   _tile_loadd(6, right, 64);
-  multiply_add<kSum, 4, 6>();
-  if constexpr (kPlanes == 2) {
-    _tile_loadd(5, left + kTileBytes, 64);
-    _tile_loadd(7, right + kTileBytes, 64);
-    multiply_add<kSum, 5, 6>();
-    multiply_add<kSum, 4, 7>();
-  }
+  if constexpr (kSum == 0) _tile_dpbf16ps(0, 4, 6);
+  if constexpr (kSum == 1) _tile_dpbf16ps(1, 4, 6);
+  if constexpr (kSum == 2) _tile_dpbf16ps(2, 4, 6);
+  if constexpr (kSum == 3) _tile_dpbf16ps(3, 4, 6);
 }
 
 /// scores [32 keys][16 queries] of one block of keys, in tiles 2 and 3.
-template <int kPlanes>
-inline void multiply_scores(const Layout<kPlanes>& layout, const std::byte* k, const std::byte* q,
+inline void multiply_scores(const Layout& layout, const std::byte* k, const std::byte* q,
                             float* scores) {
-  constexpr size_t kTiles = kPlanes * kTileBytes;
   _tile_zero(2);
   _tile_zero(3);
   for (size_t d = 0; d < layout.depth; ++d) {
-    multiply_tiles<kPlanes, 2>(k + d * kTiles, q + d * kTiles);
-    multiply_tiles<kPlanes, 3>(k + (layout.depth + d) * kTiles, q + d * kTiles);
+    multiply_tiles<2>(k + d * kTileBytes, q + d * kTileBytes);
+    multiply_tiles<3>(k + (layout.depth + d) * kTileBytes, q + d * kTileBytes);
   }
   _tile_stored(2, scores, 64);
   _tile_stored(3, scores + 16 * kQueries, 64);
@@ -198,31 +162,26 @@ struct Softmax {
   F top = Simd::zero();
   F total[2] = {Simd::zero(), Simd::zero()};
 
-  template <int kPlanes>
   F exponential(const float* score) const {
-    const F s = _mm512_fmsub_ps(Simd::load(score), factor, top);
-    return kPlanes == 1 ? exp2_short(s) : exp(Simd::mul(s, Simd::set1(0.693147181F)));
+    return exp2_short(_mm512_fmsub_ps(Simd::load(score), factor, top));
   }
   /// P tile [16 pairs of keys][16 queries][2] of `keys` keys, zeros after them.
-  template <int kPlanes>
   void block(const float* scores, int keys, std::byte* p) {
     int j = 0;
 #pragma GCC unroll 2
     for (; j + 2 <= keys; j += 2) {
-      put<kPlanes>(exponential<kPlanes>(scores + j * kQueries),
-                   exponential<kPlanes>(scores + (j + 1) * kQueries), p + j * 32);
+      put(exponential(scores + j * kQueries), exponential(scores + (j + 1) * kQueries), p + j * 32);
     }
     if (j < keys) {
-      put<kPlanes>(exponential<kPlanes>(scores + j * kQueries), Simd::zero(), p + j * 32);
+      put(exponential(scores + j * kQueries), Simd::zero(), p + j * 32);
       j += 2;
     }
-    for (; j < 32; j += 2) put<kPlanes>(Simd::zero(), Simd::zero(), p + j * 32);
+    for (; j < 32; j += 2) put(Simd::zero(), Simd::zero(), p + j * 32);
   }
-  template <int kPlanes>
   void put(F first, F second, std::byte* p) {
     total[0] = Simd::add(total[0], first);
     total[1] = Simd::add(total[1], second);
-    split_pairs<kPlanes>(first, second, p, kTileBytes);
+    join_pairs(first, second, p);
   }
 };
 
@@ -243,18 +202,17 @@ void write_channels(const AttentionArgs& a, int row, int rows, int channel, floa
 
 /// One head. While the vector units take the exponentials of a block of queries, the tile unit
 /// multiplies the scores of the next block and the values of this one, 32 keys at a time.
-template <int kPlanes>
 class Head {
  public:
   explicit Head(const AttentionArgs& a)
       : a_(a), layout_(a.length, a.head_size), base_(a.workspace) {
     masked_ = a.relative_bias != nullptr || a.causal || a.window >= 0 || a.scale <= 0;
-    factor_ = Simd::set1((masked_ ? 1.0F : a.scale) * 1.44269504F);
+    factor_ = Simd::set1((masked_ ? 1.0F : a.scale) * kLog2E);
   }
 
   void run() {
-    pack_keys<kPlanes>(a_, layout_.keys32 * 32, base_ + layout_.k);
-    pack_values<kPlanes>(a_, layout_, base_ + layout_.v);
+    pack_keys(a_, layout_.keys32 * 32, base_ + layout_.k);
+    pack_values(a_, layout_, base_ + layout_.v);
     begin_block(a_.begin, 0);
     for (size_t b = 0; b < layout_.keys32; ++b) multiply_keys(b, 0);
     int turn = 0;
@@ -267,8 +225,8 @@ class Head {
       _tile_zero(1);
       for (size_t b = 0; b < layout_.keys32; ++b) {
         const int left = a_.length - static_cast<int>(b) * 32;
-        softmax.template block<kPlanes>(scores(turn) + b * 32 * kQueries, left < 32 ? left : 32,
-                                        base_ + layout_.p + b * kTiles);
+        softmax.block(scores(turn) + b * 32 * kQueries, left < 32 ? left : 32,
+                      base_ + layout_.p + b * kTileBytes);
         if (more) multiply_keys(b, turn ^ 1);
         if (b > 0) multiply_channels(0, b - 1);
       }
@@ -278,31 +236,28 @@ class Head {
   }
 
  private:
-  static constexpr size_t kTiles = kPlanes * kTileBytes;
-
   float* scores(int turn) const {
     return reinterpret_cast<float*>(base_ + layout_.scores) +
            static_cast<size_t>(turn) * layout_.keys32 * 32 * kQueries;
   }
   std::byte* queries(int turn) const {
-    return base_ + layout_.q + static_cast<size_t>(turn) * layout_.depth * kTiles;
+    return base_ + layout_.q + static_cast<size_t>(turn) * layout_.depth * kTileBytes;
   }
 
   void begin_block(int row, int turn) const {
-    pack_queries<kPlanes>(a_, row, a_.end - row < kQueries ? a_.end - row : kQueries,
-                          queries(turn));
+    pack_queries(a_, row, a_.end - row < kQueries ? a_.end - row : kQueries, queries(turn));
   }
   void multiply_keys(size_t b, int turn) const {
-    multiply_scores<kPlanes>(layout_, base_ + layout_.k + b * 2 * layout_.depth * kTiles,
-                             queries(turn), scores(turn) + b * 32 * kQueries);
+    multiply_scores(layout_, base_ + layout_.k + b * 2 * layout_.depth * kTileBytes, queries(turn),
+                    scores(turn) + b * 32 * kQueries);
   }
   /// Adds block b of keys to the channel groups c and c + 1 (the last one twice when their number
   /// is odd), in tiles 0 and 1.
   void multiply_channels(size_t c, size_t b) const {
-    const std::byte* p = base_ + layout_.p + b * kTiles;
+    const std::byte* p = base_ + layout_.p + b * kTileBytes;
     const size_t second = c + 1 < layout_.channels16 ? c + 1 : c;
-    multiply_tiles<kPlanes, 0>(base_ + layout_.v + (c * layout_.keys32 + b) * kTiles, p);
-    multiply_tiles<kPlanes, 1>(base_ + layout_.v + (second * layout_.keys32 + b) * kTiles, p);
+    multiply_tiles<0>(base_ + layout_.v + (c * layout_.keys32 + b) * kTileBytes, p);
+    multiply_tiles<1>(base_ + layout_.v + (second * layout_.keys32 + b) * kTileBytes, p);
   }
   /// Writes the first two channel groups, then multiplies and writes the others.
   void finish_block(int row, F inverse) const {
@@ -324,7 +279,7 @@ class Head {
   }
 
   const AttentionArgs& a_;
-  const Layout<kPlanes> layout_;
+  const Layout layout_;
   std::byte* const base_;
   bool masked_;
   F factor_;
@@ -333,11 +288,11 @@ class Head {
 }  // namespace
 
 size_t amx_attention_workspace(int length, int head_size) noexcept {
-  const size_t tiles = Layout<1>(length, head_size).total;
+  const size_t tiles = Layout(length, head_size).total;
   const size_t vectors = avx512_attention_workspace(length, head_size);
   return tiles > vectors ? tiles : vectors;
 }
 
-void amx_attention_bf16(const AttentionArgs& args) noexcept { Head<1>(args).run(); }
+void amx_attention_bf16(const AttentionArgs& args) noexcept { Head(args).run(); }
 
 }  // namespace embedforge::kernels

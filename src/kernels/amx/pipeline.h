@@ -67,7 +67,7 @@ void write_part(const LinearArgs& args, const TileBlock& b, int r, F (&v)[1][2])
   }
 }
 
-/// The sums of a block are tiles 0 to 3, of which one row of 16-row blocks has two.
+/// The sums of a block are tiles 0 to 3: left and right of 16 rows, then of the other 16.
 template <int kBlocks>
 inline void zero_sums() {
   _tile_zero(0);
@@ -143,7 +143,8 @@ class Pipeline {
     store_sums<kBlocks>(block.sums);
   }
 
-  /// Brings the result's lines of a block into the nearest cache before they are written.
+  /// Brings the result's lines of a block into the nearest cache before they are written. Asking
+  /// for rows that it doesn't have does nothing.
   void fetch_rows(const TileBlock& b, int r) const {
     const float* out = args_.out + static_cast<size_t>(b.row + r) * args_.out_stride + b.column;
 #pragma GCC unroll 4

@@ -43,19 +43,13 @@ inline void transpose_tile(const std::byte* in, std::byte* out) {
   for (int i = 0; i < 16; ++i) _mm512_store_si512(out + i * 64, r[i]);
 }
 
-/// The planes of first[i], second[i] beside each other for each i: one row of a right operand.
-template <int kPlanes>
-inline void split_pairs(__m512 first, __m512 second, std::byte* out, size_t plane_bytes) {
+/// first[i] and second[i] as bfloat16 beside each other for each i: one row of a right operand.
+inline void join_pairs(__m512 first, __m512 second, std::byte* out) {
   alignas(64) static constexpr uint16_t kWeave[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
                                                       21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
                                                       11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  const __m512i weave = _mm512_load_si512(kWeave);
-  split_row<kPlanes>(first, second, out, plane_bytes);
-#pragma GCC unroll 2
-  for (int p = 0; p < kPlanes; ++p) {
-    std::byte* at = out + static_cast<size_t>(p) * plane_bytes;
-    _mm512_storeu_si512(at, _mm512_permutexvar_epi16(weave, _mm512_loadu_si512(at)));
-  }
+  const auto values = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first));
+  _mm512_storeu_si512(out, _mm512_permutexvar_epi16(_mm512_load_si512(kWeave), values));
 }
 
 }  // namespace
