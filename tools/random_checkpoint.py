@@ -59,8 +59,9 @@ def bert(layers: int, width: int) -> tuple[Shapes, dict[str, Any], str]:
 
 def nomic(layers: int, width: int) -> tuple[Shapes, dict[str, Any], str]:
     """The same of nomic-embed-text-v1.5, whose vocabulary is padded to a multiple of 64."""
+    words = (WORDS + 63) // 64 * 64
     shapes: Shapes = {
-        "embeddings.word_embeddings.weight": ((WORDS + 63) // 64 * 64, width),
+        "embeddings.word_embeddings.weight": (words, width),
         "embeddings.token_type_embeddings.weight": (2, width),
         **dict(norm("emb_ln", width)),
     }
@@ -75,7 +76,7 @@ def nomic(layers: int, width: int) -> tuple[Shapes, dict[str, Any], str]:
     config = {
         "model_type": "nomic_bert",
         "architectures": ["NomicBertModel"],
-        "vocab_size": WORDS,
+        "vocab_size": words,
         "pad_vocab_size_multiple": 64,
         "n_embd": width,
         "n_head": width // 64,
