@@ -31,9 +31,11 @@ struct BenchFlags {
   int rounds = 5;
 };
 
-constexpr int kShortTurns = 5;  // a round, where a call takes milliseconds
+constexpr int kTurns = 5;             // a round
+constexpr size_t kTextsOfAPart = 64;  // at least: engines make batches of 8 and 32
 
-/// The first 1, 8 and 32 texts of the first set, then every set as a whole.
+/// The first 1, 8 and 32 texts of the first set, then every set as a whole, in parts where it has
+/// many texts.
 std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) {
   std::vector<bm::Workload> out;
   std::vector<bm::Workload> whole;
@@ -46,13 +48,15 @@ std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) 
         if (texts.size() < count) break;
         out.push_back({fmt::format("batch {}", count),
                        {texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)},
-                       kShortTurns,
+                       kTurns,
                        repeat});
       }
     }
     const std::string base = std::filesystem::path(name).filename().string();
-    whole.push_back(
-        {fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base), texts});
+    const auto parts =
+        static_cast<int>(std::clamp<size_t>(texts.size() / kTextsOfAPart, 1, kTurns));
+    whole.push_back({fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base),
+                     texts, parts, 1, parts});
   }
   out.insert(out.end(), whole.begin(), whole.end());
   return out;

@@ -86,6 +86,24 @@ def test_engines_have_sizes_times_and_memory(report: dict[str, Any]) -> None:
         assert 20e6 < engine["memory_bytes"] <= engine["peak_bytes"]
 
 
+def test_many_texts_are_measured_in_parts(run: Run, model_folder: Path, tmp_path: Path) -> None:
+    """A round has a turn for each part, and counts as a whole."""
+    texts = tmp_path / "many.txt"
+    texts.write_text("".join(f"Text {i} has few words\n" for i in range(130)))
+    flags = ("--against", "none", "--workload", texts, "--rounds", 3, "--json", "-")
+    done = run("bench", model_folder, *flags)
+    assert done.returncode == 0, done.stderr
+    whole = json.loads(done.stdout)["workloads"][-1]
+    assert (whole["name"], whole["texts"]) == ("130 texts of many.txt", 130)
+    for row in whole["rows"]:
+        turns = [calls[0] for calls in row["seconds"]]
+        rounds = sorted(a + b for a, b in zip(turns[::2], turns[1::2], strict=True))
+        assert len(rounds) == 3
+        assert row["p50_ms"] == pytest.approx(1e3 * rounds[1])
+        assert row["texts_per_second"] == pytest.approx(130 / rounds[1])
+        assert row["cosine"]["min"] > 0.999
+
+
 def test_what_is_not_installed_is_listed_with_its_command(
     report: dict[str, Any], files: dict[str, Path]
 ) -> None:

@@ -84,8 +84,10 @@ json add(const std::string& name, const std::vector<std::string>& texts) {
   return {{"add", name}, {"texts", texts}};
 }
 
-json run(const std::string& name, int repeat, bool vectors = false) {
-  return {{"run", name}, {"repeat", repeat}, {"vectors", vectors}};
+/// Of every `parts`-th text, from number `part` on.
+json run(const std::string& name, int repeat, bool vectors = false, int part = 0, int parts = 1) {
+  return {
+      {"run", name}, {"repeat", repeat}, {"vectors", vectors}, {"part", part}, {"parts", parts}};
 }
 
 class Measurement {
@@ -104,14 +106,16 @@ class Measurement {
   void round(int number) {
     for (size_t w = 0; w < workloads_.size(); ++w) {
       progress_(fmt::format("round {}: {}", number + 1, workloads_[w].name));
-      std::optional<Matrix> reference;
       for (int t = 0; t < workloads_[w].turns; ++t) {
-        // Whoever begins differs from turn to turn; the reference does in the first.
-        const auto first = static_cast<size_t>(number * workloads_[w].turns + t);
+        const bool compare = number == 0 && t < workloads_[w].parts;
+        std::vector<Matrix> vectors(workers_.size());
+        const auto first = static_cast<size_t>(number * workloads_[w].turns + t);  // to begin
         for (size_t i = 0; i < workers_.size(); ++i) {
           const size_t e = (i + first) % workers_.size();
-          if (workers_[e] != nullptr) guard(e, [&] { turn(e, w, first == 0, reference); });
+          if (workers_[e] != nullptr)
+            guard(e, [&] { turn(e, w, t, compare ? &vectors[e] : nullptr); });
         }
+        if (compare) add_cosines(w, vectors);
       }
     }
   }
@@ -177,17 +181,28 @@ class Measurement {
       result.series.push_back({.setting = chosen.value(workload.name, "")});
   }
 
-  void turn(size_t e, size_t w, bool vectors, std::optional<Matrix>& reference) {
+  void turn(size_t e, size_t w, int t, Matrix* vectors) {
     const Workload& workload = workloads_[w];
-    Series& series = results_[e].series[w];
     std::this_thread::sleep_for(kPause);
     if (workload.repeat > 1) workers_[e]->ask(run(workload.name, 1));
-    const json answer = workers_[e]->ask(run(workload.name, workload.repeat, vectors));
-    series.seconds.push_back(answer.at("seconds").get<std::vector<double>>());
-    if (!vectors) return;
-    Matrix rows = workers_[e]->vectors(answer);
-    if (!reference) reference = rows;
-    series.cosines = evaluation::row_cosines(*reference, rows);
+    const json answer = workers_[e]->ask(run(workload.name, workload.repeat, vectors != nullptr,
+                                             t % workload.parts, workload.parts));
+    results_[e].series[w].seconds.push_back(answer.at("seconds").get<std::vector<double>>());
+    if (vectors != nullptr) *vectors = workers_[e]->vectors(answer);
+  }
+
+  /// To the vectors of the first engine that runs.
+  void add_cosines(size_t w, const std::vector<Matrix>& vectors) {
+    const Matrix* reference = nullptr;
+    for (size_t e = 0; e < workers_.size(); ++e) {
+      if (workers_[e] == nullptr) continue;
+      if (reference == nullptr) reference = &vectors[e];
+      guard(e, [&] {
+        const std::vector<double> some = evaluation::row_cosines(*reference, vectors[e]);
+        std::vector<double>& all = results_[e].series[w].cosines;
+        all.insert(all.end(), some.begin(), some.end());
+      });
+    }
   }
 
   const std::vector<Workload>& workloads_;

@@ -18,6 +18,7 @@ struct Workload {
   std::vector<std::string> texts;
   int turns = 1;   // of each engine in a round: machines change their speed within a second or so
   int repeat = 1;  // calls a turn, beside one that isn't counted when there are several
+  int parts = 1;   // turn t takes the texts t, t + parts, .. : a round's turns take each text once
 };
 
 /// How an engine is started. The process gets a line of JSON and speaks the protocol at the top of
@@ -34,7 +35,7 @@ struct Engine {
 struct Series {
   std::string setting;                       // the fastest of the engine's; "" when it has one only
   std::vector<std::vector<double>> seconds;  // by turn, by call
-  std::vector<double> cosines;               // to the reference's vectors, by text
+  std::vector<double> cosines;               // to the reference's vectors, of every text
 };
 
 struct Measured {

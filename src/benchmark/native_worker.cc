@@ -61,7 +61,11 @@ void serve() {
     } else if (request.contains("choose")) {
       say({{"chosen", json::object()}});  // there is nothing to set
     } else {
-      const std::vector<std::string>& texts = workloads.at(request.at("run").get<std::string>());
+      const std::vector<std::string>& all = workloads.at(request.at("run").get<std::string>());
+      const auto parts = request.at("parts").get<size_t>();
+      std::vector<std::string> texts;
+      for (size_t i = request.at("part").get<size_t>(); i < all.size(); i += parts)
+        texts.push_back(all[i]);
       std::vector<double> seconds;
       Matrix vectors;
       for (int i = 0; i < request.at("repeat").get<int>(); ++i) {

@@ -3,8 +3,8 @@
 The first line on standard input says what to run:
   engine, checkpoint, onnx, fused, work, threads, max_length, pooling, lower, normalize, calibration
 With {"prepare": true} in it the files that the engine needs are made, once, in the folder `work`. Otherwise the engine is loaded, and
-lines follow: {"add": name, "texts": [..]}, {"choose": [names]} and {"run": name, "repeat": n, "vectors": bool}. Each is answered by a
-line; after one with "rows" come the vectors as float32.
+lines follow: {"add": name, "texts": [..]}, {"choose": [names]} and {"run": name, "repeat": n, "vectors": bool, "part": p,
+"parts": n} (the texts p, p + n, ..). Each is answered by a line; after one with "rows" come the vectors as float32.
 
 A setting is one way to run the engine: "all:32" has one session with all threads and batches of 32; "split:8" has a session with one
 thread for each thread and batches of 8; texts are sorted by length. `choose` takes each workload's fastest.
@@ -355,10 +355,11 @@ def main() -> None:
             else:
                 name, seconds = request["run"], []
                 encode = peer.encoder(chosen.get(name, first))
+                texts = workloads[name][request["part"] :: request["parts"]]
                 vectors = None
                 for _ in range(request["repeat"]):
                     begin = time.perf_counter()
-                    vectors = encode(workloads[name])
+                    vectors = encode(texts)
                     seconds.append(time.perf_counter() - begin)
                 if request["vectors"] and vectors is not None:
                     rows, columns = vectors.shape

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace embedforge::benchmarking {
 namespace {
@@ -17,14 +18,26 @@ std::vector<double> turn_medians(const Series& series) {
   return out;
 }
 
+/// Seconds for all texts, where turns take parts of them.
+std::vector<double> whole_calls(const Series& series, const Workload& workload) {
+  const std::vector<double> turns = turn_medians(series);
+  const auto parts = static_cast<ptrdiff_t>(workload.parts);
+  std::vector<double> out;
+  for (auto turn = turns.begin(); turns.end() - turn >= parts; turn += parts)
+    out.push_back(std::accumulate(turn, turn + parts, 0.0));
+  return out;
+}
+
 Row make_row(const Report& report, const Measured& engine, size_t w) {
   const Series& series = engine.series[w];
+  const std::vector<double> medians = turn_medians(series);
+  const std::vector<double> wholes = whole_calls(series, report.workloads[w]);
+  const auto [least, most] = std::minmax_element(wholes.begin(), wholes.end());
   std::vector<double> calls;
   for (const std::vector<double>& turn : series.seconds)
     calls.insert(calls.end(), turn.begin(), turn.end());
+  if (report.workloads[w].parts > 1) calls = wholes;
   std::sort(calls.begin(), calls.end());
-  const std::vector<double> medians = turn_medians(series);
-  const auto [least, most] = std::minmax_element(medians.begin(), medians.end());
   Row row{.engine = &engine,
           .setting = series.setting,
           .p50 = 1e3 * median(calls),
@@ -74,7 +87,7 @@ const Measured* best_peer_of(const Report& report, size_t workload) {
   double least = 0;
   for (const Measured& engine : report.engines) {
     if (!engine.missing.empty() || engine.native()) continue;
-    const double seconds = median(turn_medians(engine.series[workload]));
+    const double seconds = median(whole_calls(engine.series[workload], report.workloads[workload]));
     if (best == nullptr || seconds < least) {
       best = &engine;
       least = seconds;
@@ -124,12 +137,13 @@ std::vector<std::string> notes_of(const Report& report) {
   if (reference == nullptr) return {"No engine could be measured."};
   return {
       fmt::format("Ratios are times as fast as {}, and as the fastest engine that isn't embedforge "
-                  "(best peer): geometric means of the rounds' ratios with the 95 % interval of a "
+                  "(best peer): geometric means of the turns' ratios with the 95 % interval of a "
                   "paired t test on their logarithms.",
                   reference->name),
       fmt::format("Cosines are to the vectors of {}, mean and least over the workload's texts.",
                   reference->name),
-      "Every engine has a process of its own and takes its turn in every round; texts go in sorted "
+      "Every engine has a process of its own and takes turns with the others, with a part of the "
+      "texts where there are many; texts go in sorted "
       "by length. Where an engine can be set up in several ways, the fastest is taken for each "
       "workload: all:32 is one session with all threads and batches of 32, split:8 a session a "
       "thread with batches of 8, fused the graph of `embedforge optimize --level all`.",
@@ -151,7 +165,7 @@ Json to_json(const Report& report) {
                 {"time", m.time}}},
               {"threads", report.threads},
               {"rounds", report.rounds},
-              {"interval", "95 %, paired t on log ratios of rounds"}};
+              {"interval", "95 %, paired t on log ratios of turns"}};
   const Measured* reference = reference_of(report);
   out["reference"] = reference == nullptr ? Json(nullptr) : Json(reference->name);
   for (const Measured& engine : report.engines) {
