@@ -32,6 +32,7 @@ struct BenchFlags {
 };
 
 constexpr int kTurns = 5;             // a round
+constexpr int kCalls = 32;            // a turn, where they are short
 constexpr size_t kTextsOfAPart = 64;  // at least: engines make batches of 8 and 32
 
 /// The first 1, 8 and 32 texts of the first set, then every set as a whole, in parts where it has
@@ -44,12 +45,12 @@ std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) 
     if (std::all_of(texts.begin(), texts.end(), [](const std::string& t) { return t.empty(); }))
       throw_bad_input(name + ": has only empty lines; give a text a line");
     if (whole.empty()) {
-      for (const auto& [count, repeat] : {std::pair{size_t{1}, 8}, {8, 4}, {32, 2}}) {
+      for (const size_t count : {1, 8, 32}) {
         if (texts.size() < count) break;
         out.push_back({fmt::format("batch {}", count),
                        {texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)},
                        kTurns,
-                       repeat});
+                       kCalls});
       }
     }
     const std::string base = std::filesystem::path(name).filename().string();

@@ -21,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kPause = std::chrono::milliseconds(100);  // other engines' threads stop spinning
 constexpr size_t kMemoryTexts = 32;
+constexpr double kTurnSeconds = 0.2;  // of several calls
 
 /// A reason to leave an engine out.
 struct Left : std::exception {
@@ -98,6 +99,7 @@ class Measurement {
     for (const Engine& engine : engines) {
       results_.push_back({.name = engine.name, .missing = engine.missing});
       workers_.emplace_back();
+      calls_.emplace_back();
       if (engine.missing.empty())
         guard(results_.size() - 1, [&] { start(engine, results_.size() - 1); });
     }
@@ -179,14 +181,23 @@ class Measurement {
     worker.forget_peak();
     for (const Workload& workload : workloads_)
       result.series.push_back({.setting = chosen.value(workload.name, "")});
+    for (const Workload& workload : workloads_)
+      calls_[e].push_back(workload.calls > 1 ? calls_of_a_turn(worker, workload) : 1);
+  }
+
+  static int calls_of_a_turn(Worker& worker, const Workload& workload) {
+    const json answer = worker.ask(run(workload.name, 2));
+    const double call = answer.at("seconds").at(1).get<double>();
+    return static_cast<int>(std::clamp<double>(kTurnSeconds / call, 2, workload.calls));
   }
 
   void turn(size_t e, size_t w, int t, Matrix* vectors) {
     const Workload& workload = workloads_[w];
     std::this_thread::sleep_for(kPause);
-    if (workload.repeat > 1) workers_[e]->ask(run(workload.name, 1));
-    const json answer = workers_[e]->ask(run(workload.name, workload.repeat, vectors != nullptr,
-                                             t % workload.parts, workload.parts));
+    const int calls = calls_[e][w];
+    if (calls > 1) workers_[e]->ask(run(workload.name, (calls + 3) / 4));  // into the caches
+    const json answer = workers_[e]->ask(
+        run(workload.name, calls, vectors != nullptr, t % workload.parts, workload.parts));
     results_[e].series[w].seconds.push_back(answer.at("seconds").get<std::vector<double>>());
     if (vectors != nullptr) *vectors = workers_[e]->vectors(answer);
   }
@@ -209,6 +220,7 @@ class Measurement {
   const std::function<void(const std::string&)>& progress_;
   std::vector<Measured> results_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::vector<int>> calls_;  // a turn, by engine and workload
 };
 
 }  // namespace

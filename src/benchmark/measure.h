@@ -16,9 +16,9 @@ namespace embedforge::benchmarking {
 struct Workload {
   std::string name;
   std::vector<std::string> texts;
-  int turns = 1;   // of each engine in a round: machines change their speed within a second or so
-  int repeat = 1;  // calls a turn, beside one that isn't counted when there are several
-  int parts = 1;   // turn t takes the texts t, t + parts, .. : a round's turns take each text once
+  int turns = 1;  // of each engine in a round: machines change their speed within a second or so
+  int calls = 1;  // a turn, at most; fewer where they are long
+  int parts = 1;  // turn t takes the texts t, t + parts, .. : a round's turns take each text once
 };
 
 /// How an engine is started. The process gets a line of JSON and speaks the protocol at the top of

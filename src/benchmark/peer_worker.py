@@ -18,6 +18,7 @@ import inspect
 import json
 import os
 import queue
+import statistics
 import sys
 import threading
 import time
@@ -299,22 +300,30 @@ def version(engine: str) -> str:
     return f"{name} {version_of(name)}"
 
 
+def seconds_of_a_call(encode: Encode, texts: list[str]) -> float:
+    """Of several where they are short."""
+    calls, begin = 0, time.perf_counter()
+    while calls < 6 and time.perf_counter() - begin < 0.05:
+        encode(texts)
+        calls += 1
+    return (time.perf_counter() - begin) / calls
+
+
 def choose(peer: Peer, workloads: dict[str, list[str]], names: list[str]) -> dict[str, str]:
-    """The fastest setting of each workload, by the least of some runs in turn over a part of it; the others' sessions are dropped."""
+    """The fastest setting of each workload, by the medians of some turns with a part of it; the others' sessions are dropped."""
     encoders = {setting: peer.encoder(setting) for setting in settings(peer)}
-    best: dict[str, tuple[float, str]] = {}
+    chosen = {}
     for name in names:
         texts = workloads[name]
         texts = texts[:: max(1, len(texts) // 64)]
-        for _ in range(3 if len(encoders) > 1 else 1):
+        times: dict[str, list[float]] = {setting: [] for setting in encoders}
+        begin = time.perf_counter()
+        for turn in range(10 if len(encoders) > 1 else 1):
+            if turn > 3 and time.perf_counter() - begin > 10:
+                break
             for setting, encode in encoders.items():
-                times: list[float] = []
-                while len(times) < 6 and sum(times) < 0.2:
-                    begin = time.perf_counter()
-                    encode(texts)
-                    times.append(time.perf_counter() - begin)
-                best[name] = min(best.get(name, (1e9, "")), (min(times), setting))
-    chosen = {name: setting for name, (_, setting) in best.items()}
+                times[setting].append(seconds_of_a_call(encode, texts))
+        chosen[name] = min(times, key=lambda setting: statistics.median(times[setting][1:] or [0]))
     for setting in set(peer.made) - set(chosen.values()):
         del peer.made[setting]
     gc.collect()

@@ -209,7 +209,7 @@ std::string to_text(const Report& report) {
   }
   for (size_t w = 0; w < report.workloads.size(); ++w) {
     const Workload& workload = report.workloads[w];
-    const bool latency = workload.repeat > 1;
+    const bool latency = workload.calls > 1;
     const Measured* reference = reference_of(report);
     if (reference == nullptr) break;
     out += fmt::format("\n{}\n{:<18} {:>9}{} {:>10} {:>20} {:>20} {:>17}  {}\n", workload.name,
