@@ -319,7 +319,7 @@ def choose(peer: Peer, workloads: dict[str, list[str]], names: list[str]) -> dic
         times: dict[str, list[float]] = {setting: [] for setting in encoders}
         begin = time.perf_counter()
         for turn in range(10 if len(encoders) > 1 else 1):
-            if turn > 3 and time.perf_counter() - begin > 10:
+            if turn > 1 and time.perf_counter() - begin > 10:
                 break
             for setting, encode in encoders.items():
                 times[setting].append(seconds_of_a_call(encode, texts))
