@@ -47,17 +47,20 @@ std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) 
     if (whole.empty()) {
       for (const size_t count : {1, 8, 32}) {
         if (texts.size() < count) break;
-        out.push_back({fmt::format("batch {}", count),
-                       {texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)},
-                       kTurns,
-                       kCalls});
+        out.push_back({.name = fmt::format("batch {}", count),
+                       .texts = {texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)},
+                       .turns = kTurns,
+                       .calls = kCalls});
       }
     }
     const std::string base = std::filesystem::path(name).filename().string();
     const auto parts =
         static_cast<int>(std::clamp<size_t>(texts.size() / kTextsOfAPart, 1, kTurns));
-    whole.push_back({fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base),
-                     texts, parts, 1, parts});
+    whole.push_back(
+        {.name = fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base),
+         .texts = texts,
+         .turns = parts,
+         .parts = parts});
   }
   out.insert(out.end(), whole.begin(), whole.end());
   return out;

@@ -40,7 +40,7 @@ def files(run: Run, model_folder: Path, workload: Path) -> dict[str, Path]:
     done = run(
         "bench",
         model_folder,
-        *("--against", "torch,onnxruntime,openvino", "--workload", workload, "--rounds", 1),
+        *("--against", "torch,onnxruntime,openvino", "--workload", workload, "--rounds", 2),
         *("--python", sys.executable, "--threads", 2),
         *("--json", out["json"], "--plot", out["svg"], "--html", out["html"]),
     )

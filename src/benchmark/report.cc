@@ -34,9 +34,12 @@ Row make_row(const Report& report, const Measured& engine, size_t w) {
   const std::vector<double> wholes = whole_calls(series, report.workloads[w]);
   const auto [least, most] = std::minmax_element(wholes.begin(), wholes.end());
   std::vector<double> calls;
-  for (const std::vector<double>& turn : series.seconds)
-    calls.insert(calls.end(), turn.begin(), turn.end());
-  if (report.workloads[w].parts > 1) calls = wholes;
+  if (report.workloads[w].parts > 1) {
+    calls = wholes;
+  } else {
+    for (const std::vector<double>& turn : series.seconds)
+      calls.insert(calls.end(), turn.begin(), turn.end());
+  }
   std::sort(calls.begin(), calls.end());
   Row row{.engine = &engine,
           .setting = series.setting,

@@ -22,17 +22,17 @@ struct Steady {
   int64_t since;
 };
 constexpr std::array kSteady = {
-    Steady{"Add", 11},       Steady{"Cast", 11},     Steady{"Clip", 11},
-    Steady{"Concat", 11},    Steady{"Constant", 11}, Steady{"ConstantOfShape", 11},
-    Steady{"Div", 11},       Steady{"Equal", 11},    Steady{"Erf", 11},
-    Steady{"Expand", 11},    Steady{"Gather", 11},   Steady{"Gemm", 11},
-    Steady{"Identity", 11},  Steady{"MatMul", 11},   Steady{"Max", 11},
-    Steady{"Mul", 11},       Steady{"Pow", 11},      Steady{"ReduceL2", 11},
-    Steady{"ReduceMax", 11}, Steady{"Reshape", 11},  Steady{"Shape", 11},
-    Steady{"Slice", 11},     Steady{"Sqrt", 11},     Steady{"Sub", 11},
-    Steady{"Tanh", 11},      Steady{"Where", 11},    Steady{"Transpose", 11},
-    Steady{"ReduceSum", 13}, Steady{"Softmax", 13},  Steady{"ReduceMean", 11},
-    Steady{"Squeeze", 13},   Steady{"Split", 13},    Steady{"Unsqueeze", 13},
+    Steady{"Add", 11},       Steady{"Cast", 11},       Steady{"Clip", 11},
+    Steady{"Concat", 11},    Steady{"Constant", 11},   Steady{"ConstantOfShape", 11},
+    Steady{"Div", 11},       Steady{"Equal", 11},      Steady{"Erf", 11},
+    Steady{"Expand", 11},    Steady{"Gather", 11},     Steady{"Gemm", 11},
+    Steady{"Identity", 11},  Steady{"MatMul", 11},     Steady{"Max", 11},
+    Steady{"Mul", 11},       Steady{"Pow", 11},        Steady{"ReduceL2", 11},
+    Steady{"ReduceMax", 11}, Steady{"ReduceMean", 11}, Steady{"Reshape", 11},
+    Steady{"Shape", 11},     Steady{"Slice", 11},      Steady{"Sqrt", 11},
+    Steady{"Sub", 11},       Steady{"Tanh", 11},       Steady{"Transpose", 11},
+    Steady{"Where", 11},     Steady{"ReduceSum", 13},  Steady{"Softmax", 13},
+    Steady{"Split", 13},     Steady{"Squeeze", 13},    Steady{"Unsqueeze", 13},
 };
 
 /// True where the graph is of opset 17 or newer, or every operator in it means the same there.
