@@ -178,7 +178,7 @@ checkpoints by the pooler, which no embedding needs.
 {sizes}
 ## Speed
 
-By `tools/models_table.py` ({machine["processor"]}: {machine["features"]}; kernels `{machine["kernels"]}`; {last["threads"]} threads, {last["rounds"]} rounds in turn, {machine["time"]},
+By `tools/models_table.py` ({machine["processor"]}: {machine["features"]}; kernels `{machine["kernels"]}`; {last["threads"]} threads, {last["workloads"][0]["rounds"]} rounds in turn, {machine["time"]},
 load before {min(loads):.1f} to {max(loads):.1f}): medians of one sentence of about ten tokens, texts a second of some sentences and of some passages of 5 to 400
 words, each engine at its best setting ([benchmarking.md](benchmarking.md)), int8 files as `embedforge quantize` and ONNX Runtime's quantize_dynamic make them; the
 last columns are ratios on passages.

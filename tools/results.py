@@ -1,10 +1,10 @@
 """The guide's tables (sizes, latency, throughput, quality) with what this machine measures beside what the guide claims.
 
-    build/venv/bin/python tools/results.py [--python PYTHON] [--sts pairs.csv] [--rounds 5] [--out docs/results.md]
+    build/venv/bin/python tools/results.py [--python PYTHON] [--sts pairs.csv] [--rounds N] [--out docs/results.md]
     tools/results.py --compare OLD.json NEW.json
 
 PYTHON is the interpreter with the peers' packages (torch, onnxruntime, openvino, ctranslate2). The first form builds on
-`embedforge bench` and `embedforge eval`, takes about half an hour and keeps the bench's JSON in build/; the second says
+`embedforge bench` and `embedforge eval`, takes half an hour, more on a machine whose speed changes, and keeps the bench's JSON in build/; the second says
 how far the ratios of two runs are apart. Sizes of the bge models are those of checkpoints with their shapes and random values.
 """
 
@@ -64,6 +64,11 @@ def row_of(report: Report, workload: str, engine: str) -> Report | None:
                 if row["engine"] == engine:
                     return dict(row)
     return None
+
+
+def rounds_of(report: Report) -> str:
+    counts = sorted({one["rounds"] for one in report["workloads"]})
+    return " to ".join(map(str, counts[:1] + counts[1:][-1:])) + " rounds"
 
 
 def ratio(row: Report) -> str:
@@ -191,7 +196,7 @@ def main() -> None:
     parser.add_argument("--embedforge", type=Path, default=ROOT / "build" / "embedforge")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--sts", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results.md")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OLD", "NEW"))
     flags = parser.parse_args()
@@ -200,7 +205,8 @@ def main() -> None:
         return
     tool = Tool(flags.embedforge)
     kept = ROOT / "build" / "results.json"
-    bench = ("bench", MODEL, "--python", flags.python, "--rounds", flags.rounds)
+    rounds = ("--rounds", flags.rounds) if flags.rounds else ()
+    bench = ("bench", MODEL, "--python", flags.python, *rounds)
     tool(*bench, "--json", kept, "--plot", flags.out.with_suffix(".svg"))
     report = json.loads(kept.read_text())
     single = json.loads(tool(*bench, "--threads", 1, "--against", "torch", "--json", "-"))
@@ -218,7 +224,7 @@ def main() -> None:
         f"""# The guide's tables, measured
 
 By `tools/results.py`: {machine["processor"]} ({machine["features"]}; kernels `{machine["kernels"]}`), {report["threads"]} threads of {machine["processors"]}
-processors, {machine["time"]}, load {machine["load"]:.2f} before; {report["rounds"]} rounds in turn.{busy} Figures are measured here, those in parentheses the
+processors, {machine["time"]}, load {machine["load"]:.2f} before; {rounds_of(report)} in turn.{busy} Figures are measured here, those in parentheses the
 guide's, from a machine that it doesn't name. How it is measured: [benchmarking.md](benchmarking.md). Not measured here: {", ".join(missing) or "nothing"}.
 
 ![speeds and cosines of the engines](results.svg)

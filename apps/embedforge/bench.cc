@@ -28,12 +28,26 @@ struct BenchFlags {
   std::vector<std::string> against = bm::peer_names();
   std::vector<std::string> workloads = {"sentences", "passages"};
   std::string json, plot, html;
-  int rounds = 5;
+  int rounds = 0;  // as many as it takes
 };
 
-constexpr int kTurns = 5;             // a round
-constexpr int kCalls = 32;            // a turn, where they are short
-constexpr size_t kTextsOfAPart = 64;  // at least: engines make batches of 8 and 32
+constexpr int kTurns = 5;  // a round
+constexpr size_t kBatch = 32;
+constexpr size_t kTextsOfAPart = 64;  // at least
+
+/// Up to five parts, each of batches that engines form of all texts: of neighbours in length, from
+/// the longest on, dealt there and back so that each part has long and short ones.
+std::vector<std::vector<std::string>> in_parts(std::vector<std::string> texts) {
+  std::stable_sort(texts.begin(), texts.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  const size_t count = std::clamp<size_t>(texts.size() / kTextsOfAPart, 1, kTurns);
+  std::vector<std::vector<std::string>> parts(count);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const size_t turn = i / kBatch % (2 * count);
+    parts[std::min(turn, 2 * count - 1 - turn)].push_back(std::move(texts[i]));
+  }
+  return parts;
+}
 
 /// The first 1, 8 and 32 texts of the first set, then every set as a whole, in parts where it has
 /// many texts.
@@ -48,19 +62,16 @@ std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) 
       for (const size_t count : {1, 8, 32}) {
         if (texts.size() < count) break;
         out.push_back({.name = fmt::format("batch {}", count),
-                       .texts = {texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)},
+                       .parts = {{texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)}},
                        .turns = kTurns,
-                       .calls = kCalls});
+                       .latency = true});
       }
     }
     const std::string base = std::filesystem::path(name).filename().string();
-    const auto parts =
-        static_cast<int>(std::clamp<size_t>(texts.size() / kTextsOfAPart, 1, kTurns));
     whole.push_back(
         {.name = fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base),
-         .texts = texts,
-         .turns = parts,
-         .parts = parts});
+         .parts = in_parts(texts)});
+    whole.back().turns = static_cast<int>(whole.back().parts.size());
   }
   out.insert(out.end(), whole.begin(), whole.end());
   return out;
@@ -85,14 +96,15 @@ void run_bench(BenchFlags& flags) {
   bm::Report report{.machine = bm::this_machine(),
                     .model = flags.request.model,
                     .threads = flags.request.threads,
-                    .rounds = flags.rounds,
                     .workloads = make_workloads(flags.workloads)};
   std::optional<AtomicFile> json = open(flags.json);
   std::optional<AtomicFile> plot = open(flags.plot);
   std::optional<AtomicFile> html = open(flags.html);
   const auto progress = [](const std::string& line) { fmt::print(stderr, "bench: {}\n", line); };
   const std::vector<bm::Engine> engines = bm::make_engines(flags.request, progress);
-  report.engines = bm::measure(engines, report.workloads, flags.rounds, progress);
+  const bm::Rounds rounds =
+      flags.rounds == 0 ? bm::Rounds{} : bm::Rounds{flags.rounds, flags.rounds};
+  report.engines = bm::measure(engines, report.workloads, rounds, progress);
   const std::string as_json = bm::to_json(report).dump(2) + "\n";
   write(json, as_json);
   write(plot, bm::to_svg(report));
@@ -126,9 +138,11 @@ void add_bench(CLI::App& app) {
                       "what PyTorch and CTranslate2 read (default: MODEL)");
   command->add_option("--threads", flags->request.threads, "of every engine")
       ->check(CLI::Range(1, 1024));
-  command->add_option("--rounds", flags->rounds, "in which the engines take turns")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  command
+      ->add_option("--rounds", flags->rounds,
+                   "in which the engines take turns (default: 5 to 10, until the ratios are known "
+                   "to 5 %)")
+      ->check(CLI::Range(1, 1000));
   command->add_option("--python", flags->request.python,
                       "the interpreter with the peers' packages (default: EMBEDFORGE_PYTHON, "
                       "python3)");

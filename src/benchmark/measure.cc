@@ -9,6 +9,7 @@
 #include <memory>
 #include <thread>
 
+#include "benchmark/ratio.h"
 #include "embedforge/error.h"
 #include "embedforge/vectors.h"
 #include "evaluate/similarity.h"
@@ -19,9 +20,11 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kPause = std::chrono::milliseconds(100);  // other engines' threads stop spinning
+constexpr auto kPause = std::chrono::milliseconds(50);  // other engines' threads stop spinning
+constexpr double kWarmSeconds = 0.2;  // calls that aren't counted: caches and the clock come back
+constexpr double kTurnSeconds = 0.1;  // counted, one call at least
+constexpr int kTurnCalls = 100;       // at most
 constexpr size_t kMemoryTexts = 32;
-constexpr double kTurnSeconds = 0.2;  // of several calls
 
 /// A reason to leave an engine out.
 struct Left : std::exception {
@@ -81,15 +84,15 @@ class Worker {
   ChildProcess process_;
 };
 
-json add(const std::string& name, const std::vector<std::string>& texts) {
-  return {{"add", name}, {"texts", texts}};
+json add(const std::string& name, const std::vector<std::vector<std::string>>& parts) {
+  return {{"add", name}, {"parts", parts}};
 }
 
-/// Of every `parts`-th text, from number `part` on.
-json run(const std::string& name, int repeat, bool vectors = false, int part = 0, int parts = 1) {
-  return {
-      {"run", name}, {"repeat", repeat}, {"vectors", vectors}, {"part", part}, {"parts", parts}};
+json run(const std::string& name, size_t part, double warm, double seconds, bool vectors) {
+  return {{"run", name},        {"part", part},        {"warm", warm},
+          {"seconds", seconds}, {"calls", kTurnCalls}, {"vectors", vectors}};
 }
+json run_once(const std::string& name) { return run(name, 0, 0, 0, false); }
 
 class Measurement {
  public:
@@ -99,27 +102,22 @@ class Measurement {
     for (const Engine& engine : engines) {
       results_.push_back({.name = engine.name, .missing = engine.missing});
       workers_.emplace_back();
-      calls_.emplace_back();
       if (engine.missing.empty())
         guard(results_.size() - 1, [&] { start(engine, results_.size() - 1); });
     }
   }
 
-  void round(int number) {
+  /// Of the workloads whose ratios aren't known to `precision` yet. False: there was none.
+  bool round(int number, double precision) {
+    bool some = false;
     for (size_t w = 0; w < workloads_.size(); ++w) {
+      if (is_precise(w, precision)) continue;
+      some = true;
       progress_(fmt::format("round {}: {}", number + 1, workloads_[w].name));
-      for (int t = 0; t < workloads_[w].turns; ++t) {
-        const bool compare = number == 0 && t < workloads_[w].parts;
-        std::vector<Matrix> vectors(workers_.size());
-        const auto first = static_cast<size_t>(number * workloads_[w].turns + t);  // to begin
-        for (size_t i = 0; i < workers_.size(); ++i) {
-          const size_t e = (i + first) % workers_.size();
-          if (workers_[e] != nullptr)
-            guard(e, [&] { turn(e, w, t, compare ? &vectors[e] : nullptr); });
-        }
-        if (compare) add_cosines(w, vectors);
-      }
+      for (int t = 0; t < workloads_[w].turns; ++t)
+        turns(w, static_cast<size_t>(number * workloads_[w].turns + t));
     }
+    return some;
   }
 
   std::vector<Measured> finish() {
@@ -163,17 +161,17 @@ class Measurement {
     result.load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     result.version = ready.at("version").get<std::string>();
     result.file_bytes = ready.at("bytes").get<uint64_t>();
-    const std::vector<std::string>& texts = workloads_.front().texts;
-    worker.ask(add("first", {texts.front()}));
-    result.first_seconds = worker.ask(run("first", 1)).at("seconds").at(0).get<double>();
+    const std::vector<std::string>& texts = workloads_.front().parts.front();
+    worker.ask(add("first", {{texts.front()}}));
+    result.first_seconds = worker.ask(run_once("first")).at("seconds").at(0).get<double>();
     std::vector<std::string> some(kMemoryTexts);
     for (size_t i = 0; i < some.size(); ++i) some[i] = texts[i % texts.size()];
-    worker.ask(add("some", some));
-    worker.ask(run("some", 1));
+    worker.ask(add("some", {some}));
+    worker.ask(run_once("some"));
     result.memory_bytes = worker.memory("VmHWM");
     json names = json::array();
     for (const Workload& workload : workloads_) {
-      worker.ask(add(workload.name, workload.texts));
+      worker.ask(add(workload.name, workload.parts));
       names.push_back(workload.name);
     }
     progress_("choosing the settings of " + engine.name);
@@ -181,23 +179,35 @@ class Measurement {
     worker.forget_peak();
     for (const Workload& workload : workloads_)
       result.series.push_back({.setting = chosen.value(workload.name, "")});
-    for (const Workload& workload : workloads_)
-      calls_[e].push_back(workload.calls > 1 ? calls_of_a_turn(worker, workload) : 1);
   }
 
-  static int calls_of_a_turn(Worker& worker, const Workload& workload) {
-    const json answer = worker.ask(run(workload.name, 2));
-    const double call = answer.at("seconds").at(1).get<double>();
-    return static_cast<int>(std::clamp<double>(kTurnSeconds / call, 2, workload.calls));
+  bool is_precise(size_t w, double precision) const {
+    std::vector<double> reference;
+    for (const Measured& result : results_) {
+      if (!result.missing.empty()) continue;
+      const std::vector<double> medians = turn_medians(result.series[w]);
+      if (reference.empty()) reference = medians;
+      const Ratio ratio = paired_ratio(reference, medians);
+      if (medians.empty() || ratio.high > (1 + precision) * ratio.value) return false;
+    }
+    return true;
   }
 
-  void turn(size_t e, size_t w, int t, Matrix* vectors) {
+  /// Turn t of each engine.
+  void turns(size_t w, size_t t) {
+    const bool compare = t < workloads_[w].parts.size();
+    std::vector<Matrix> vectors(workers_.size());
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      const size_t e = (i + t) % workers_.size();  // another begins each time
+      if (workers_[e] != nullptr) guard(e, [&] { turn(e, w, t, compare ? &vectors[e] : nullptr); });
+    }
+    if (compare) add_cosines(w, vectors);
+  }
+  void turn(size_t e, size_t w, size_t t, Matrix* vectors) {
     const Workload& workload = workloads_[w];
     std::this_thread::sleep_for(kPause);
-    const int calls = calls_[e][w];
-    if (calls > 1) workers_[e]->ask(run(workload.name, (calls + 3) / 4));  // into the caches
-    const json answer = workers_[e]->ask(
-        run(workload.name, calls, vectors != nullptr, t % workload.parts, workload.parts));
+    const json answer = workers_[e]->ask(run(workload.name, t % workload.parts.size(), kWarmSeconds,
+                                             kTurnSeconds, vectors != nullptr));
     results_[e].series[w].seconds.push_back(answer.at("seconds").get<std::vector<double>>());
     if (vectors != nullptr) *vectors = workers_[e]->vectors(answer);
   }
@@ -220,16 +230,30 @@ class Measurement {
   const std::function<void(const std::string&)>& progress_;
   std::vector<Measured> results_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<std::vector<int>> calls_;  // a turn, by engine and workload
 };
 
 }  // namespace
 
+size_t Workload::texts() const {
+  size_t count = 0;
+  for (const std::vector<std::string>& part : parts) count += part.size();
+  return count;
+}
+
+std::vector<double> turn_medians(const Series& series) {
+  std::vector<double> out;
+  out.reserve(series.seconds.size());
+  for (const std::vector<double>& turn : series.seconds) out.push_back(median(turn));
+  return out;
+}
+
 std::vector<Measured> measure(const std::vector<Engine>& engines,
-                              const std::vector<Workload>& workloads, int rounds,
+                              const std::vector<Workload>& workloads, const Rounds& rounds,
                               const std::function<void(const std::string&)>& progress) {
   Measurement measurement(engines, workloads, progress);
-  for (int r = 0; r < rounds; ++r) measurement.round(r);
+  for (int r = 0; r < rounds.most; ++r) {
+    if (!measurement.round(r, r < rounds.least ? -1 : rounds.precision)) break;
+  }
   return measurement.finish();
 }
 

@@ -15,10 +15,18 @@ namespace embedforge::benchmarking {
 
 struct Workload {
   std::string name;
-  std::vector<std::string> texts;
-  int turns = 1;  // of each engine in a round: machines change their speed within a second or so
-  int calls = 1;  // a turn, at most; fewer where they are long
-  int parts = 1;  // turn t takes the texts t, t + parts, .. : a round's turns take each text once
+  std::vector<std::vector<std::string>> parts;  // a turn takes one, the next turn the next
+  int turns = 1;         // of each engine in a round: machines change their speed within a second
+  bool latency = false;  // of one call; else a whole workload, once with every part
+  size_t texts() const;
+};
+
+/// Exactly `most` rounds, or from `least` on until the 95 % intervals of all ratios to the
+/// reference are within `precision` (0.05: 5 %) of their values.
+struct Rounds {
+  int least = 5;
+  int most = 10;
+  double precision = 0.05;
 };
 
 /// How an engine is started. The process gets a line of JSON and speaks the protocol at the top of
@@ -51,10 +59,13 @@ struct Measured {
   bool native() const { return name.starts_with("native"); }
 };
 
+/// The seconds of a call, by turn.
+std::vector<double> turn_medians(const Series& series);
+
 /// The first engine that runs is the reference. Engines take turns in every round. `progress` gets
 /// a line for people. Engines that fail are in the result, with the reason.
 std::vector<Measured> measure(const std::vector<Engine>& engines,
-                              const std::vector<Workload>& workloads, int rounds,
+                              const std::vector<Workload>& workloads, const Rounds& rounds,
                               const std::function<void(const std::string&)>& progress);
 
 }  // namespace embedforge::benchmarking

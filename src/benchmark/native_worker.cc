@@ -1,5 +1,6 @@
 #include "benchmark/native_worker.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -18,6 +19,8 @@ namespace {
 
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
+
+constexpr size_t kWarmTexts = 32;
 
 void say(const json& line, const Matrix* vectors = nullptr) {
   const std::string text = line.dump() + '\n';
@@ -45,42 +48,53 @@ uint64_t bytes_of(const std::filesystem::path& onnx) {
   return bytes;
 }
 
+double since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void run(const Embedder& embedder, const json& request, const std::vector<std::string>& texts) {
+  const std::vector<std::string> few(
+      texts.end() - static_cast<ptrdiff_t>(std::min(texts.size(), kWarmTexts)), texts.end());
+  const Clock::time_point start = Clock::now();
+  while (since(start) < request.at("warm").get<double>()) embedder.encode(few);
+  const auto least = request.at("seconds").get<double>();
+  const auto most = request.at("calls").get<size_t>();
+  std::vector<double> seconds;
+  Matrix vectors;
+  const Clock::time_point first = Clock::now();
+  do {
+    const Clock::time_point begin = Clock::now();
+    vectors = embedder.encode(texts);
+    seconds.push_back(since(begin));
+  } while (since(first) < least && seconds.size() < most);
+  json answer = {{"seconds", seconds}};
+  if (!request.at("vectors").get<bool>()) {
+    say(answer);
+    return;
+  }
+  answer["rows"] = vectors.rows;
+  answer["columns"] = vectors.columns;
+  say(answer, &vectors);
+}
+
 void serve() {
   std::string line;
   if (!std::getline(std::cin, line)) return;
   const Embedder embedder = load(json::parse(line));
   say({{"version", std::string("embedforge ") + kVersion},
        {"bytes", bytes_of(embedder.model_path())}});
-  std::map<std::string, std::vector<std::string>> workloads;
+  std::map<std::string, std::vector<std::vector<std::string>>> workloads;
   while (std::getline(std::cin, line)) {
     const json request = json::parse(line);
     if (request.contains("add")) {
       workloads[request["add"].get<std::string>()] =
-          request.at("texts").get<std::vector<std::string>>();
+          request.at("parts").get<std::vector<std::vector<std::string>>>();
       say(json::object());
     } else if (request.contains("choose")) {
       say({{"chosen", json::object()}});  // there is nothing to set
     } else {
-      const std::vector<std::string>& all = workloads.at(request.at("run").get<std::string>());
-      const auto parts = request.at("parts").get<size_t>();
-      std::vector<std::string> texts;
-      for (size_t i = request.at("part").get<size_t>(); i < all.size(); i += parts)
-        texts.push_back(all[i]);
-      std::vector<double> seconds;
-      Matrix vectors;
-      for (int i = 0; i < request.at("repeat").get<int>(); ++i) {
-        const Clock::time_point begin = Clock::now();
-        vectors = embedder.encode(texts);
-        seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
-      }
-      json answer = {{"seconds", seconds}};
-      if (!request.at("vectors").get<bool>()) {
-        say(answer);
-        continue;
-      }
-      answer["rows"] = vectors.rows;
-      answer["columns"] = vectors.columns;
-      say(answer, &vectors);
+      run(embedder, request,
+          workloads.at(request.at("run").get<std::string>()).at(request.at("part").get<size_t>()));
     }
   }
 }

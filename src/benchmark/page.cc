@@ -63,7 +63,7 @@ std::string engines_table(const Report& report) {
 }
 
 std::string workload_table(const Report& report, size_t w) {
-  const bool latency = report.workloads[w].calls > 1;
+  const bool latency = report.workloads[w].latency;
   std::vector<std::string> names = {"engine", latency ? "p50, ms" : "median, ms"};
   if (latency) names.insert(names.end(), {"p90, ms", "p99, ms"});
   names.insert(names.end(), {"texts/s", "x " + reference_of(report)->name + " [95 %]",

@@ -3,11 +3,13 @@
 The first line on standard input says what to run:
   engine, checkpoint, onnx, fused, work, threads, max_length, pooling, lower, normalize, calibration
 With {"prepare": true} in it the files that the engine needs are made, once, in the folder `work`. Otherwise the engine is loaded, and
-lines follow: {"add": name, "texts": [..]}, {"choose": [names]} and {"run": name, "repeat": n, "vectors": bool, "part": p,
-"parts": n} (the texts p, p + n, ..). Each is answered by a line; after one with "rows" come the vectors as float32.
+lines follow: {"add": name, "parts": [[texts], ..]}, {"choose": [names]} and {"run": name, "part": p, "warm": s, "seconds": s,
+"calls": n, "vectors": bool}: calls with the shortest texts of the part for `warm` seconds, then with all of them, timed, until `seconds` are
+over or there are `calls`. Each line is answered by one; after one with "rows" come the vectors as float32.
 
 A setting is one way to run the engine: "all:32" has one session with all threads and batches of 32; "split:8" has a session with one
-thread for each thread and batches of 8; texts are sorted by length. `choose` takes each workload's fastest.
+thread for each thread and batches of 8. The longest texts go first, so that no thread waits for one at the end. `choose` takes each
+workload's fastest.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ PACKAGES = {
 }
 Run = Callable[[dict[str, Any]], Any]  # padded inputs -> last hidden states
 Encode = Callable[[list[str]], Any]
+Workloads = dict[str, list[list[str]]]  # parts by name
 
 
 class Peer:
@@ -85,7 +88,7 @@ class Peer:
         return out
 
     def batched(self, batch: int, runs: list[Run]) -> Encode:
-        """Sorted batches, taken by as many threads as there are runs."""
+        """Batches of texts of similar length, taken by as many threads as there are runs."""
         import numpy as np
 
         tokenizer = self.tokenizer()
@@ -102,7 +105,7 @@ class Peer:
                     out[i] = row
 
         def encode(texts: list[str]) -> Any:
-            order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+            order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
             parts: Any = queue.SimpleQueue()
             for i in range(0, len(order), batch):
                 parts.put(order[i : i + batch])
@@ -309,13 +312,12 @@ def seconds_of_a_call(encode: Encode, texts: list[str]) -> float:
     return (time.perf_counter() - begin) / calls
 
 
-def choose(peer: Peer, workloads: dict[str, list[str]], names: list[str]) -> dict[str, str]:
-    """The fastest setting of each workload, by the medians of some turns with a part of it; the others' sessions are dropped."""
+def choose(peer: Peer, workloads: Workloads, names: list[str]) -> dict[str, str]:
+    """The fastest setting of each workload, by the medians of some turns with its first part; the others' sessions are dropped."""
     encoders = {setting: peer.encoder(setting) for setting in settings(peer)}
     chosen = {}
     for name in names:
-        texts = workloads[name]
-        texts = texts[:: max(1, len(texts) // 64)]
+        texts = workloads[name][0]
         times: dict[str, list[float]] = {setting: [] for setting in encoders}
         begin = time.perf_counter()
         for turn in range(10 if len(encoders) > 1 else 1):
@@ -331,6 +333,22 @@ def choose(peer: Peer, workloads: dict[str, list[str]], names: list[str]) -> dic
     return chosen
 
 
+def timed(encode: Encode, texts: list[str], request: dict[str, Any]) -> tuple[list[float], Any]:
+    """The seconds of each call, and the last one's vectors."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < request["warm"]:
+        encode(texts[-32:])
+    seconds: list[float] = []
+    first = time.perf_counter()
+    while True:
+        begin = time.perf_counter()
+        vectors = encode(texts)
+        end = time.perf_counter()
+        seconds.append(end - begin)
+        if end - first >= request["seconds"] or len(seconds) >= request["calls"]:
+            return seconds, vectors
+
+
 def main() -> None:
     # Libraries print; the descriptor of the answers must not be theirs.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -342,7 +360,7 @@ def main() -> None:
 
     peer = Peer(json.loads(sys.stdin.buffer.readline()))
     engine = peer.spec["engine"]
-    workloads: dict[str, list[str]] = {}
+    workloads: Workloads = {}
     chosen: dict[str, str] = {}
     first = settings(peer)[0]
     try:
@@ -356,21 +374,16 @@ def main() -> None:
         for line in sys.stdin.buffer:
             request = json.loads(line)
             if "add" in request:
-                workloads[request["add"]] = request["texts"]
+                workloads[request["add"]] = request["parts"]
                 say({})
             elif "choose" in request:
                 chosen = choose(peer, workloads, request["choose"])
                 say({"chosen": chosen})
             else:
-                name, seconds = request["run"], []
+                name = request["run"]
                 encode = peer.encoder(chosen.get(name, first))
-                texts = workloads[name][request["part"] :: request["parts"]]
-                vectors = None
-                for _ in range(request["repeat"]):
-                    begin = time.perf_counter()
-                    vectors = encode(texts)
-                    seconds.append(time.perf_counter() - begin)
-                if request["vectors"] and vectors is not None:
+                seconds, vectors = timed(encode, workloads[name][request["part"]], request)
+                if request["vectors"]:
                     rows, columns = vectors.shape
                     data = vectors.astype("<f4").tobytes()
                     say({"seconds": seconds, "rows": rows, "columns": columns}, data)

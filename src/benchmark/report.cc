@@ -11,17 +11,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<double> turn_medians(const Series& series) {
-  std::vector<double> out;
-  out.reserve(series.seconds.size());
-  for (const std::vector<double>& turn : series.seconds) out.push_back(median(turn));
-  return out;
-}
-
 /// Seconds for all texts, where turns take parts of them.
 std::vector<double> whole_calls(const Series& series, const Workload& workload) {
   const std::vector<double> turns = turn_medians(series);
-  const auto parts = static_cast<ptrdiff_t>(workload.parts);
+  const auto parts = static_cast<ptrdiff_t>(workload.parts.size());
   std::vector<double> out;
   for (auto turn = turns.begin(); turns.end() - turn >= parts; turn += parts)
     out.push_back(std::accumulate(turn, turn + parts, 0.0));
@@ -34,7 +27,7 @@ Row make_row(const Report& report, const Measured& engine, size_t w) {
   const std::vector<double> wholes = whole_calls(series, report.workloads[w]);
   const auto [least, most] = std::minmax_element(wholes.begin(), wholes.end());
   std::vector<double> calls;
-  if (report.workloads[w].parts > 1) {
+  if (report.workloads[w].parts.size() > 1) {
     calls = wholes;
   } else {
     for (const std::vector<double>& turn : series.seconds)
@@ -49,11 +42,20 @@ Row make_row(const Report& report, const Measured& engine, size_t w) {
           .least = 1e3 * *least,
           .most = 1e3 * *most,
           .cosine = evaluation::summarize(series.cosines)};
-  row.texts_per_second = 1e3 * static_cast<double>(report.workloads[w].texts.size()) / row.p50;
+  row.texts_per_second = 1e3 * static_cast<double>(report.workloads[w].texts()) / row.p50;
   row.to_reference = paired_ratio(turn_medians(reference_of(report)->series[w]), medians);
   if (const Measured* best = best_peer_of(report, w))
     row.to_best_peer = paired_ratio(turn_medians(best->series[w]), medians);
   return row;
+}
+
+/// "5 rounds", "5 to 12 rounds"
+std::string rounds_text(const Report& report) {
+  std::vector<size_t> counts(report.workloads.size());
+  for (size_t w = 0; w < counts.size(); ++w) counts[w] = rounds_of(report, w);
+  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+  if (*least != *most) return fmt::format("{} to {} rounds", *least, *most);
+  return *most == 1 ? "one round" : fmt::format("{} rounds", *most);
 }
 
 double mb(uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
@@ -83,6 +85,13 @@ const Measured* reference_of(const Report& report) {
     if (engine.missing.empty()) return &engine;
   }
   return nullptr;
+}
+
+size_t rounds_of(const Report& report, size_t workload) {
+  const Measured* reference = reference_of(report);
+  if (reference == nullptr) return 0;
+  return reference->series[workload].seconds.size() /
+         static_cast<size_t>(report.workloads[workload].turns);
 }
 
 const Measured* best_peer_of(const Report& report, size_t workload) {
@@ -130,9 +139,7 @@ std::vector<std::pair<std::string, std::string>> machine_lines(const Report& rep
       {"load",
        fmt::format("{:.2f} tasks in the minute before{}", m.load,
                    m.load > 0.3 * m.threads ? ": others were at work, so figures may vary" : "")},
-      {"measured",
-       fmt::format("{}, {} in turn", m.time,
-                   report.rounds == 1 ? "one round" : fmt::format("{} rounds", report.rounds))}};
+      {"measured", fmt::format("{}, {} in turn", m.time, rounds_text(report))}};
 }
 
 std::vector<std::string> notes_of(const Report& report) {
@@ -146,8 +153,8 @@ std::vector<std::string> notes_of(const Report& report) {
       fmt::format("Cosines are to the vectors of {}, mean and least over the workload's texts.",
                   reference->name),
       "Every engine has a process of its own and takes turns with the others, with a part of the "
-      "texts where there are many; texts go in sorted "
-      "by length. Where an engine can be set up in several ways, the fastest is taken for each "
+      "texts where there are many, after a fifth of a second of calls that aren't counted. Where "
+      "an engine can be set up in several ways, the fastest is taken for each "
       "workload: all:32 is one session with all threads and batches of 32, split:8 a session a "
       "thread with batches of 8, fused the graph of `embedforge optimize --level all`.",
       "Load: from the start of the process until the model is there, Python's imports included. "
@@ -167,7 +174,6 @@ Json to_json(const Report& report) {
                 {"load", m.load},
                 {"time", m.time}}},
               {"threads", report.threads},
-              {"rounds", report.rounds},
               {"interval", "95 %, paired t on log ratios of turns"}};
   const Measured* reference = reference_of(report);
   out["reference"] = reference == nullptr ? Json(nullptr) : Json(reference->name);
@@ -188,7 +194,8 @@ Json to_json(const Report& report) {
   for (size_t w = 0; w < report.workloads.size(); ++w) {
     const Measured* best = best_peer_of(report, w);
     Json one = {{"name", report.workloads[w].name},
-                {"texts", report.workloads[w].texts.size()},
+                {"texts", report.workloads[w].texts()},
+                {"rounds", rounds_of(report, w)},
                 {"best_peer", best == nullptr ? Json(nullptr) : Json(best->name)},
                 {"rows", Json::array()}};
     for (const Row& row : rows_of(report, w))
@@ -212,7 +219,7 @@ std::string to_text(const Report& report) {
   }
   for (size_t w = 0; w < report.workloads.size(); ++w) {
     const Workload& workload = report.workloads[w];
-    const bool latency = workload.calls > 1;
+    const bool latency = workload.latency;
     const Measured* reference = reference_of(report);
     if (reference == nullptr) break;
     out += fmt::format("\n{}\n{:<18} {:>9}{} {:>10} {:>20} {:>20} {:>17}  {}\n", workload.name,

@@ -17,7 +17,6 @@ struct Report {
   Machine machine;
   std::string model;
   int threads = 0;
-  int rounds = 0;
   std::vector<Workload> workloads;
   std::vector<Measured> engines;
 };
@@ -39,6 +38,8 @@ std::vector<Row> rows_of(const Report& report, size_t workload);
 
 /// The engine that others are compared with; nullptr when nothing was measured.
 const Measured* reference_of(const Report& report);
+/// In which a workload was measured; 0: no engine could be.
+size_t rounds_of(const Report& report, size_t workload);
 /// The fastest engine that isn't the native one, by the rounds' medians; nullptr: there is none.
 const Measured* best_peer_of(const Report& report, size_t workload);
 

@@ -1,0 +1,84 @@
+#include "benchmark/measure.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace embedforge::benchmarking {
+namespace {
+
+/// Speaks the protocol; a call takes 1 ms, or what `seconds` says of the turn's number n.
+constexpr const char* kWorker = R"(
+import json, struct, sys
+start = json.loads(sys.stdin.readline())
+def say(answer, data=b""):
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + data)
+    sys.stdout.flush()
+say({"version": "fake 1", "bytes": 1})
+parts, n = {}, 0
+for line in sys.stdin:
+    ask = json.loads(line)
+    if "add" in ask:
+        parts[ask["add"]] = ask["parts"]
+        say({})
+    elif "choose" in ask:
+        say({"chosen": {}})
+    else:
+        texts = parts[ask["run"]][ask["part"]]
+        n += ask["warm"] > 0
+        seconds = eval(start["seconds"]) if ask["run"] == "noisy" else 0.001
+        rows = [[len(t), 1.0] for t in texts]
+        shape = {"rows": len(rows), "columns": 2} if ask["vectors"] else {}
+        data = b"".join(struct.pack("<2f", *row) for row in rows) if ask["vectors"] else b""
+        say({"seconds": [seconds]} | shape, data)
+)";
+
+Engine engine(const std::string& name, const std::string& seconds) {
+  return {.name = name,
+          .process = {{"/usr/bin/python3", "-c", kWorker}, {}, "/dev/null"},
+          .start = {{"seconds", seconds}}};
+}
+
+std::vector<Measured> measured(const Rounds& rounds) {
+  return measure({engine("steady", "0.001"), engine("other", "0.001 * (1 + n % 2)")},
+                 {{.name = "quiet", .parts = {{"a", "bb"}, {"ccc"}}, .turns = 2},
+                  {.name = "noisy", .parts = {{"a"}}, .turns = 1, .latency = true}},
+                 rounds, [](const std::string&) {});
+}
+
+TEST(Measure, GoesOnUntilTheRatiosOfAWorkloadAreKnown) {
+  for (const Measured& engine : measured({.least = 2, .most = 6, .precision = 0.05})) {
+    ASSERT_EQ(engine.missing, "") << engine.name;
+    EXPECT_EQ(engine.series[0].seconds.size(), 4) << "two rounds of two turns";
+    EXPECT_EQ(engine.series[1].seconds.size(), 6) << "turns that take once or twice as long";
+  }
+}
+
+TEST(Measure, TakesAsManyRoundsAsAreAskedFor) {
+  for (const Measured& engine : measured({.least = 1, .most = 1})) {
+    EXPECT_EQ(engine.series[0].seconds, (std::vector<std::vector<double>>{{0.001}, {0.001}}));
+    EXPECT_EQ(engine.series[1].seconds.size(), 1);
+  }
+}
+
+TEST(Measure, ComparesEveryTextOfEveryPart) {
+  for (const Measured& engine : measured({.least = 2, .most = 2})) {
+    EXPECT_EQ(engine.series[0].cosines.size(), 3);
+    for (const double cosine : engine.series[0].cosines) EXPECT_NEAR(cosine, 1, 1e-6);
+  }
+}
+
+TEST(Measure, AnEngineThatStopsIsLeftOut) {
+  Engine broken = engine("broken", "1 / 0");
+  const std::vector<Measured> found =
+      measure({broken, engine("steady", "0.001")},
+              {{.name = "noisy", .parts = {{"a"}}, .turns = 1, .latency = true}},
+              {.least = 1, .most = 1}, [](const std::string&) {});
+  EXPECT_EQ(found[0].missing, "its process stopped");
+  EXPECT_EQ(found[1].missing, "");
+  EXPECT_EQ(found[1].series[0].seconds.size(), 1);
+}
+
+}  // namespace
+}  // namespace embedforge::benchmarking
