@@ -303,34 +303,7 @@ def version(engine: str) -> str:
     return f"{name} {version_of(name)}"
 
 
-def seconds_of_a_call(encode: Encode, texts: list[str]) -> float:
-    """Of several where they are short."""
-    calls, begin = 0, time.perf_counter()
-    while calls < 6 and time.perf_counter() - begin < 0.05:
-        encode(texts)
-        calls += 1
-    return (time.perf_counter() - begin) / calls
-
-
-def choose(peer: Peer, workloads: Workloads, names: list[str]) -> dict[str, str]:
-    """The fastest setting of each workload, by the medians of some turns with its first part; the others' sessions are dropped."""
-    encoders = {setting: peer.encoder(setting) for setting in settings(peer)}
-    chosen = {}
-    for name in names:
-        texts = workloads[name][0]
-        times: dict[str, list[float]] = {setting: [] for setting in encoders}
-        begin = time.perf_counter()
-        for turn in range(10 if len(encoders) > 1 else 1):
-            if turn > 1 and time.perf_counter() - begin > 10:
-                break
-            for setting, encode in encoders.items():
-                times[setting].append(seconds_of_a_call(encode, texts))
-        chosen[name] = min(times, key=lambda setting: statistics.median(times[setting][1:] or [0]))
-    for setting in set(peer.made) - set(chosen.values()):
-        del peer.made[setting]
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what was only tried must not count as the engine's memory
-    return chosen
+TRY = {"warm": 0.1, "seconds": 0.05, "calls": 6}
 
 
 def timed(encode: Encode, texts: list[str], request: dict[str, Any]) -> tuple[list[float], Any]:
@@ -347,6 +320,28 @@ def timed(encode: Encode, texts: list[str], request: dict[str, Any]) -> tuple[li
         seconds.append(end - begin)
         if end - first >= request["seconds"] or len(seconds) >= request["calls"]:
             return seconds, vectors
+
+
+def choose(peer: Peer, workloads: Workloads, names: list[str]) -> dict[str, str]:
+    """The fastest setting of each workload, by the medians of some turns with its first part, each after calls in which
+    the threads of the setting before stop spinning; the others' sessions are dropped."""
+    encoders = {setting: peer.encoder(setting) for setting in settings(peer)}
+    chosen = {}
+    for name in names:
+        texts = workloads[name][0]
+        times: dict[str, list[float]] = {setting: [] for setting in encoders}
+        begin = time.perf_counter()
+        for turn in range(8 if len(encoders) > 1 else 1):
+            if turn > 1 and time.perf_counter() - begin > 10:
+                break
+            for setting, encode in encoders.items():
+                times[setting].append(statistics.median(timed(encode, texts, TRY)[0]))
+        chosen[name] = min(times, key=lambda setting: statistics.median(times[setting][1:] or [0]))
+    for setting in set(peer.made) - set(chosen.values()):
+        del peer.made[setting]
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what was only tried must not count as the engine's memory
+    return chosen
 
 
 def main() -> None:
