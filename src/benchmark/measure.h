@@ -21,8 +21,8 @@ struct Workload {
   size_t texts() const;
 };
 
-/// Exactly `most` rounds, or from `least` on until the 95 % intervals of all ratios to the
-/// reference are within `precision` (0.05: 5 %) of their values.
+/// `least` rounds, then more until the 95 % intervals of all ratios to the reference are within
+/// `precision` (0.05: 5 %) of their values; `most` at the most.
 struct Rounds {
   int least = 5;
   int most = 10;
