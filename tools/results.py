@@ -66,11 +66,6 @@ def row_of(report: Report, workload: str, engine: str) -> Report | None:
     return None
 
 
-def rounds_of(report: Report) -> str:
-    counts = sorted({one["rounds"] for one in report["workloads"]})
-    return " to ".join(map(str, counts[:1] + counts[1:][-1:])) + " rounds"
-
-
 def ratio(row: Report) -> str:
     r = row["times_reference"]
     if r["low"] == r["high"]:
@@ -205,11 +200,12 @@ def main() -> None:
         return
     tool = Tool(flags.embedforge)
     kept = ROOT / "build" / "results.json"
+    bench = ("bench", MODEL, "--python", flags.python)
     rounds = ("--rounds", flags.rounds) if flags.rounds else ()
-    bench = ("bench", MODEL, "--python", flags.python, *rounds)
-    tool(*bench, "--json", kept, "--plot", flags.out.with_suffix(".svg"))
+    tool(*bench, *rounds, "--json", kept, "--plot", flags.out.with_suffix(".svg"))
     report = json.loads(kept.read_text())
-    single = json.loads(tool(*bench, "--threads", 1, "--against", "torch", "--json", "-"))
+    few = ("--rounds", flags.rounds or 5, "--threads", 1, "--against", "torch", "--json", "-")
+    single = json.loads(tool(*bench, *few))
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         converted = work / "minilm"
@@ -224,7 +220,7 @@ def main() -> None:
         f"""# The guide's tables, measured
 
 By `tools/results.py`: {machine["processor"]} ({machine["features"]}; kernels `{machine["kernels"]}`), {report["threads"]} threads of {machine["processors"]}
-processors, {machine["time"]}, load {machine["load"]:.2f} before; {rounds_of(report)} in turn.{busy} Figures are measured here, those in parentheses the
+processors, {machine["time"]}, load {machine["load"]:.2f} before.{busy} Figures are measured here, those in parentheses the
 guide's, from a machine that it doesn't name. How it is measured: [benchmarking.md](benchmarking.md). Not measured here: {", ".join(missing) or "nothing"}.
 
 ![speeds and cosines of the engines](results.svg)

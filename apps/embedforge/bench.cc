@@ -103,7 +103,7 @@ void run_bench(BenchFlags& flags) {
   const auto progress = [](const std::string& line) { fmt::print(stderr, "bench: {}\n", line); };
   const std::vector<bm::Engine> engines = bm::make_engines(flags.request, progress);
   const bm::Rounds rounds =
-      flags.rounds == 0 ? bm::Rounds{} : bm::Rounds{flags.rounds, flags.rounds};
+      flags.rounds == 0 ? bm::Rounds{} : bm::Rounds{.least = flags.rounds, .seconds = 0};
   report.engines = bm::measure(engines, report.workloads, rounds, progress);
   const std::string as_json = bm::to_json(report).dump(2) + "\n";
   write(json, as_json);
@@ -140,8 +140,8 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, 1024));
   command
       ->add_option("--rounds", flags->rounds,
-                   "in which the engines take turns (default: 5 to 10, until the ratios are known "
-                   "to 5 %)")
+                   "in which the engines take turns (default: 5 and more, until the ratios are known "
+                   "to 5 % or a workload has taken ten minutes)")
       ->check(CLI::Range(1, 1000));
   command->add_option("--python", flags->request.python,
                       "the interpreter with the peers' packages (default: EMBEDFORGE_PYTHON, "

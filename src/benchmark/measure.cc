@@ -107,15 +107,19 @@ class Measurement {
     }
   }
 
-  /// Of the workloads whose ratios aren't known to `precision` yet. False: there was none.
-  bool round(int number, double precision) {
+  /// False: there was nothing to do.
+  bool round(int number, const Rounds& rounds) {
     bool some = false;
     for (size_t w = 0; w < workloads_.size(); ++w) {
-      if (is_precise(w, precision)) continue;
+      if (number >= rounds.least && seconds_[w] >= rounds.seconds) continue;
+      const std::vector<size_t> taking = taking_turns(w, number < rounds.least, rounds.precision);
+      if (taking.empty()) continue;
       some = true;
       progress_(fmt::format("round {}: {}", number + 1, workloads_[w].name));
+      const Clock::time_point begin = Clock::now();
       for (int t = 0; t < workloads_[w].turns; ++t)
-        turns(w, static_cast<size_t>(number * workloads_[w].turns + t));
+        turns(w, static_cast<size_t>(number * workloads_[w].turns + t), taking);
+      seconds_[w] += std::chrono::duration<double>(Clock::now() - begin).count();
     }
     return some;
   }
@@ -181,24 +185,29 @@ class Measurement {
       result.series.push_back({.setting = chosen.value(workload.name, "")});
   }
 
-  bool is_precise(size_t w, double precision) const {
+  /// Engines that run; unless `all` are asked for, those whose ratio isn't known well enough, and
+  /// the reference for them.
+  std::vector<size_t> taking_turns(size_t w, bool all, double precision) const {
+    std::vector<size_t> out;
     std::vector<double> reference;
-    for (const Measured& result : results_) {
-      if (!result.missing.empty()) continue;
-      const std::vector<double> medians = turn_medians(result.series[w]);
-      if (reference.empty()) reference = medians;
+    for (size_t e = 0; e < workers_.size(); ++e) {
+      if (workers_[e] == nullptr) continue;
+      const std::vector<double> medians = turn_medians(results_[e].series[w]);
+      const bool is_reference = out.empty();
+      if (is_reference) reference = medians;
       const Ratio ratio = paired_ratio(reference, medians);
-      if (medians.empty() || ratio.high > (1 + precision) * ratio.value) return false;
+      if (all || is_reference || ratio.high > (1 + precision) * ratio.value) out.push_back(e);
     }
-    return true;
+    if (!all && out.size() == 1) out.clear();
+    return out;
   }
 
-  /// Turn t of each engine.
-  void turns(size_t w, size_t t) {
+  /// Turn t of the engines `taking` it.
+  void turns(size_t w, size_t t, const std::vector<size_t>& taking) {
     const bool compare = t < workloads_[w].parts.size();
     std::vector<Matrix> vectors(workers_.size());
-    for (size_t i = 0; i < workers_.size(); ++i) {
-      const size_t e = (i + t) % workers_.size();  // another begins each time
+    for (size_t i = 0; i < taking.size(); ++i) {
+      const size_t e = taking[(i + t) % taking.size()];  // another begins each time
       if (workers_[e] != nullptr) guard(e, [&] { turn(e, w, t, compare ? &vectors[e] : nullptr); });
     }
     if (compare) add_cosines(w, vectors);
@@ -228,6 +237,7 @@ class Measurement {
 
   const std::vector<Workload>& workloads_;
   const std::function<void(const std::string&)>& progress_;
+  std::vector<double> seconds_ = std::vector<double>(workloads_.size());  // that each has taken
   std::vector<Measured> results_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
@@ -251,9 +261,7 @@ std::vector<Measured> measure(const std::vector<Engine>& engines,
                               const std::vector<Workload>& workloads, const Rounds& rounds,
                               const std::function<void(const std::string&)>& progress) {
   Measurement measurement(engines, workloads, progress);
-  for (int r = 0; r < rounds.most; ++r) {
-    if (!measurement.round(r, r < rounds.least ? -1 : rounds.precision)) break;
-  }
+  for (int r = 0; measurement.round(r, rounds);) ++r;
   return measurement.finish();
 }
 

@@ -21,11 +21,12 @@ struct Workload {
   size_t texts() const;
 };
 
-/// `least` rounds, then more until the 95 % intervals of all ratios to the reference are within
-/// `precision` (0.05: 5 %) of their values; `most` at the most.
+/// `least` rounds of all engines. Then, while a workload has taken less than `seconds`, rounds of
+/// the reference and of those engines whose ratio to it has a 95 % interval that reaches further
+/// than `precision` (0.05: 5 %) from its value.
 struct Rounds {
   int least = 5;
-  int most = 10;
+  double seconds = 600;
   double precision = 0.05;
 };
 

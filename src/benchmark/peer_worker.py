@@ -192,7 +192,12 @@ def onnxruntime(peer: Peer, setting: str) -> Encode:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        made = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        made = runtime.InferenceSession(
+            str(file),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"] if setting.startswith("no-skip:") else [],
+        )
         names = {i.name for i in made.get_inputs()}
         return lambda feed: made.run(None, {k: v for k, v in feed.items() if k in names})[0]
 
@@ -249,6 +254,7 @@ PADDED = ["all:32", "split:8"]
 SETTINGS = {
     "torch": ["sentence-transformers:32", *PADDED],
     "onnxruntime": [*PADDED, "fused:all:32", "fused:split:8"],
+    "onnxruntime:int8": [*PADDED, "no-skip:all:32", "no-skip:split:8"],
 }
 
 
