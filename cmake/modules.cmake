@@ -8,6 +8,15 @@ function(ef_module name)
   target_link_libraries(ef_${name} PUBLIC ${ARG_DEPENDS})
 endfunction()
 
+# A text of a module, put into its library by NAME.cc.in beside it, where it says @content@.
+function(ef_embed module file)
+  file(READ ${module}/${file} content)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${module}/${file})
+  cmake_path(GET file STEM name)
+  configure_file(${module}/${name}.cc.in ${name}.cc @ONLY)
+  target_sources(ef_${module} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
+endfunction()
+
 # The tests of a module: every tests/NAME/*_test.cc in one executable `NAME_test`.
 function(ef_test name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cc)

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "benchmark/model_files.h"
-#include "benchmark/peer_script.h"
+#include "benchmark/peer_worker.h"
 #include "config/model_config.h"
 #include "embedforge/embedder.h"
 #include "embedforge/error.h"
@@ -92,7 +92,7 @@ Engine peer_engine(const Peer& peer, const EngineRequest& request, const fs::pat
   start["engine"] = peer.name;
   std::string log = peer.name;
   std::replace(log.begin(), log.end(), ':', '_');
-  out.process = {{request.python, "-c", kPeerScript},
+  out.process = {{request.python, "-c", kPeerWorker},
                  {{"TOKENIZERS_PARALLELISM", "false"}, {"HF_HUB_OFFLINE", "1"}},
                  work / (log + ".log")};
   out.start = std::move(start);

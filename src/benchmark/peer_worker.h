@@ -3,6 +3,6 @@
 
 namespace embedforge::benchmarking {
 
-extern const char* const kPeerScript;
+extern const char* const kPeerWorker;
 
 }  // namespace embedforge::benchmarking

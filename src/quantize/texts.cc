@@ -63,9 +63,8 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
     size_t i = 0;
     for (const std::string_view text : default_texts()) {
       const bool held = is_held_out(i++);
-      const bool used =
-          options.default_texts != DefaultTexts::kNone && out.used.texts() < options.samples;
-      if (held || used) tokens.append(text, held ? out.held : out.used);
+      if (held || options.default_texts != DefaultTexts::kNone)
+        tokens.append(text, held ? out.held : out.used);
     }
     if (options.default_texts == DefaultTexts::kNone) {
       // NOLINTNEXTLINE(bugprone-random-generator-seed): the same file each time, on every machine
