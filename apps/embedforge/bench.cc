@@ -139,9 +139,10 @@ void add_bench(CLI::App& app) {
   command->add_option("--threads", flags->request.threads, "of every engine")
       ->check(CLI::Range(1, 1024));
   command
-      ->add_option("--rounds", flags->rounds,
-                   "in which the engines take turns (default: 5 and more, until the ratios are known "
-                   "to 5 % or a workload has taken ten minutes)")
+      ->add_option(
+          "--rounds", flags->rounds,
+          "in which the engines take turns (default: 5 and more, until the ratios are known "
+          "to 5 % or a workload has taken ten minutes)")
       ->check(CLI::Range(1, 1000));
   command->add_option("--python", flags->request.python,
                       "the interpreter with the peers' packages (default: EMBEDFORGE_PYTHON, "
