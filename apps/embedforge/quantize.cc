@@ -182,8 +182,7 @@ void add_quantize(CLI::App& app) {
   command->add_flag("--reduce-range", flags->options.reduce_range,
                     "int8 weights that can't saturate on AVX2 without VNNI: faster there in ONNX "
                     "Runtime, and a little less near to the float model");
-  command
-      ->add_option("--samples", flags->options.samples, "of your texts, used for rounding at most")
+  command->add_option("--samples", flags->options.samples, "texts used for rounding at most")
       ->check(CLI::Range(10, 1 << 20))
       ->capture_default_str();
   command->add_option(

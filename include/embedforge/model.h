@@ -105,7 +105,7 @@ struct QuantizeOptions {
   /// multiplied with.
   std::vector<std::string> calibration;
   DefaultTexts default_texts = DefaultTexts::kQuick;
-  size_t samples = 100;  // of them, used for it at most; the others are for the report
+  size_t samples = 100;  // texts that are used for it at most; others are for the report
   CalibrateMethod calibrate_method = CalibrateMethod::kLeastError;
   /// Weights of which no neighbours can saturate 16 bits, stored as int8: faster in ONNX Runtime on
   /// AVX2 without VNNI; a little less near to the float model. Static files always have them.

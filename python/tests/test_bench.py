@@ -73,6 +73,7 @@ def test_every_speed_has_its_cosine(report: dict[str, Any]) -> None:
             ratio = row["times_reference"]
             assert ratio["low"] <= ratio["value"] <= ratio["high"]
         assert found["native"]["cosine"]["min"] > 0.99999
+        assert found["native:int8"]["cosine"]["mean"] > 0.9997
         assert found["torch"]["times_reference"]["value"] == 1
         assert one["best_peer"] in found
 

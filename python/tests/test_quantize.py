@@ -29,11 +29,9 @@ def mixed_texts() -> list[str]:
 def quantized(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The model as each way makes it, with texts that the tests don't use."""
     folder = tmp_path_factory.mktemp("quantized")
-    names = ("nearest", "quick", "builtin", "calibrated", "static")
-    files = {name: folder / f"{name}.onnx" for name in names}
+    files = {name: folder / f"{name}.onnx" for name in ("nearest", "quick", "calibrated", "static")}
     embedforge.quantize(converted, files["nearest"], default_texts="none")
     embedforge.quantize(converted, files["quick"])
-    embedforge.quantize(converted, files["builtin"], default_texts="builtin")
     for method, name in (("dynamic", "calibrated"), ("static", "static")):
         result = embedforge.quantize(
             converted, files[name], method=method, calibration=mixed_texts(), samples=60
@@ -80,7 +78,6 @@ def judged(embedder: embedforge.Embedder) -> tuple[list[str], np.ndarray]:
     [
         ("nearest", 0.9987, 0.997, 0.9987),
         ("quick", 0.9995, 0.999, 0.9995),
-        ("builtin", 0.9997, 0.999, 0.9997),
         ("calibrated", 0.9997, 0.999, 0.9997),
         ("static", 0.9995, 0.999, 0.9980),
     ],

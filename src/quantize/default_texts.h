@@ -1,5 +1,6 @@
 // Takes: default_texts.txt, a text a line. Gives: texts of many kinds and lengths, written for this
-// project, that stand in for the texts that a model will see. Never: is as good as those.
+// project, that stand in for the texts that a model will see: sentences and passages in turn, then
+// sentences. Never: is as good as those.
 #pragma once
 
 #include <cstddef>

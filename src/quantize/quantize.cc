@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace quantization;  // NOLINT(google-build-using-namespace): this module's own
 
-constexpr size_t kQuickTexts = 40;
+constexpr size_t kQuickTexts = 20;
 
 fs::path input_file(const ResolvedModel& model) {
   if (!model.file.empty()) return model.file;

@@ -15,7 +15,8 @@ namespace embedforge::quantization {
 namespace {
 
 constexpr size_t kFewestTexts = 10;
-constexpr size_t kMostReported = 200;  // texts whose cosine is taken
+constexpr size_t kMostReported = 200;   // texts whose cosine is taken
+constexpr size_t kOwnBesideGiven = 80;  // of the library's own, half of them short
 /// Tokens that are calibrated with at most, so that memory doesn't grow with the texts.
 constexpr size_t kMostTokens = 24576;
 /// Tokens of the random sequences that stand in for texts; no model takes fewer.
@@ -63,8 +64,9 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
     size_t i = 0;
     for (const std::string_view text : default_texts()) {
       const bool held = is_held_out(i++);
-      if (held || options.default_texts != DefaultTexts::kNone)
-        tokens.append(text, held ? out.held : out.used);
+      const bool used =
+          options.default_texts != DefaultTexts::kNone && out.used.texts() < options.samples;
+      if (held || used) tokens.append(text, held ? out.held : out.used);
     }
     if (options.default_texts == DefaultTexts::kNone) {
       // NOLINTNEXTLINE(bugprone-random-generator-seed): the same file each time, on every machine
@@ -93,7 +95,8 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
     }
   }
   out.count = out.used.texts();
-  for (const std::string_view text : default_texts()) tokens.append(text, out.used);
+  for (const std::string_view text : default_texts().first(kOwnBesideGiven))
+    tokens.append(text, out.used);
   return out;
 }
 
