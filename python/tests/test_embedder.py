@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,39 @@ def test_several_threads_may_encode_at_once(embedder: embedforge.Embedder) -> No
     for other in found:
         assert other is not None
         assert (other == vectors).all()
+
+
+def test_a_forked_process_encodes_whatever_its_parent_was_doing(
+    embedder: embedforge.Embedder,
+) -> None:
+    """A web server or a data loader forks after it has loaded the model, with threads in the middle of a call."""
+    batch = passages()[:8]
+    vectors = embedder.encode(batch)
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            embedder.encode(batch)
+
+    def child() -> None:
+        for _ in range(3):
+            assert (embedder.encode(batch) == vectors).all()
+            time.sleep(0.01)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        for _ in range(10):
+            process = multiprocessing.get_context("fork").Process(target=child)
+            process.start()
+            process.join(timeout=60)
+            if process.exitcode is None:
+                process.kill()
+                pytest.fail("the forked process hangs")
+            assert process.exitcode == 0
+    finally:
+        stop.set()
+        worker.join()
 
 
 def test_memory_does_not_grow_with_the_list(converted: Path) -> None:

@@ -1,7 +1,6 @@
 #include "base/threads.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -107,7 +106,6 @@ struct ThreadPool::State {
   std::atomic<int> caller{-1};  // the processor that run() was called on
   std::exception_ptr failure;
   std::vector<std::thread> workers;
-  pid_t owner = 0;  // threads don't survive fork()
 
   void call(int index) noexcept {
     try {
@@ -134,7 +132,6 @@ struct ThreadPool::State {
   }
 
   void start(int size) {
-    owner = getpid();
     const uint64_t now = round;
     for (int i = 1; i < size; ++i) workers.emplace_back([this, i, now] { loop(i, now); });
   }
@@ -143,17 +140,13 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int size) : size_(std::max(1, size)), state_(std::make_unique<State>()) {}
 
 ThreadPool::~ThreadPool() {
-  if (state_->owner == getpid()) {
-    {
-      const std::lock_guard lock(state_->mutex);
-      state_->stop = true;
-      ++state_->round;
-    }
-    state_->wake.notify_all();
-    for (std::thread& t : state_->workers) t.join();
-  } else {
-    for (std::thread& t : state_->workers) t.detach();  // they belong to the parent of a fork
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stop = true;
+    ++state_->round;
   }
+  state_->wake.notify_all();
+  for (std::thread& t : state_->workers) t.join();
 }
 
 void ThreadPool::run(const std::function<void(int)>& work) {
@@ -163,12 +156,7 @@ void ThreadPool::run(const std::function<void(int)>& work) {
     return;
   }
   const std::lock_guard turn(s.turn);
-  if (s.owner != getpid()) {
-    for (std::thread& t : s.workers) t.detach();
-    s.workers.clear();
-    s.running = 0;
-    s.start(size_);
-  }
+  if (s.workers.empty()) s.start(size_);
   {
     const std::lock_guard lock(s.mutex);
     s.work = &work;

@@ -13,7 +13,7 @@ namespace embedforge {
 int available_threads();
 
 /// `size` threads, the caller's included. run() may be called from several threads; calls take
-/// turns. After fork() the child's first run() starts fresh workers.
+/// turns. A child of fork() can't use its parent's (see PerProcess).
 class ThreadPool {
  public:
   explicit ThreadPool(int size);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/per_process.h"
 #include "base/threads.h"
 #include "embedforge/error.h"
 #include "engine/compile.h"
@@ -85,20 +86,28 @@ struct Worker {
   PrivateSpace own;
 };
 
+/// Who computes: one call at a time.
+struct Crew {
+  std::mutex turn;
+  ThreadPool pool;
+  std::vector<Worker> workers;
+
+  explicit Crew(int threads) : pool(threads), workers(static_cast<size_t>(threads)) {}
+};
+
 }  // namespace
 
 struct Engine::Impl {
   const kernels::KernelTable& table;
   Compiled program;
-  mutable ThreadPool pool;
-  mutable std::mutex mutex;
-  mutable std::vector<Worker> workers;
+  int threads;
+  mutable PerProcess<Crew> crew;
 
   Impl(const Program& source, const EngineOptions& options)
       : table(options.table != nullptr ? *options.table : kernels::best_table()),
         program(compile_cached(source, options, table)),
-        pool(options.threads > 0 ? options.threads : available_threads()),
-        workers(static_cast<size_t>(pool.size())) {}
+        threads(options.threads > 0 ? options.threads : available_threads()),
+        crew([this] { return std::make_unique<Crew>(threads); }) {}
 
   void check(const TokenBatch& batch) const {
     if (batch.sequences() > 0 && batch.offsets.back() != batch.ids.size())
@@ -148,32 +157,33 @@ struct Engine::Impl {
   template <typename Use>
   void run(const TokenBatch& batch, Rows wanted, Use use) const {
     check(batch);
-    const std::lock_guard lock(mutex);
-    if (pool.size() > 1 && needs_team(batch)) {
-      run_together(batch, wanted, use);
+    Crew& here = crew.get();
+    const std::lock_guard turn(here.turn);
+    if (threads > 1 && needs_team(batch)) {
+      run_together(here, batch, wanted, use);
     } else {
-      run_apart(batch, wanted, use);
+      run_apart(here, batch, wanted, use);
     }
-    give_back();
+    give_back(here.workers);
   }
 
   /// For few tokens, since reading the weights is what they cost, and where whole sequences would
   /// leave threads without work.
   bool needs_team(const TokenBatch& batch) const {
-    const auto threads = static_cast<size_t>(pool.size());
+    const auto members = static_cast<size_t>(threads);
     const size_t tokens = batch.ids.size();
     size_t longest = 0;
     for (size_t i = 0; i < batch.sequences(); ++i)
       longest = std::max(longest, batch.offsets[i + 1] - batch.offsets[i]);
-    return tokens <= kMemberRows * threads || longest * threads > tokens + tokens / 2;
+    return tokens <= kMemberRows * members || longest * members > tokens + tokens / 2;
   }
 
   template <typename Use>
-  void run_apart(const TokenBatch& batch, Rows wanted, Use use) const {
-    const std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens, pool.size());
+  void run_apart(Crew& here, const TokenBatch& batch, Rows wanted, Use use) const {
+    const std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens, threads);
     std::atomic<size_t> next{0};
     const auto work = [&](int index) {
-      Worker& worker = workers[static_cast<size_t>(index)];
+      Worker& worker = here.workers[static_cast<size_t>(index)];
       const Entered entered(table);
       for (size_t t = next++; t < tiles.size(); t = next++) {
         reserve(program, tiles[t], 1, worker.shared);
@@ -184,21 +194,21 @@ struct Engine::Impl {
     if (tiles.size() <= 1) {
       work(0);
     } else {
-      pool.run(work);
+      here.pool.run(work);
     }
   }
 
   template <typename Use>
-  void run_together(const TokenBatch& batch, Rows wanted, Use use) const {
-    std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens * pool.size(), 1);
+  void run_together(Crew& here, const TokenBatch& batch, Rows wanted, Use use) const {
+    std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens * threads, 1);
     for (const Tile& tile : tiles) {
-      SharedSpace& shared = workers[0].shared;
-      reserve(program, tile, pool.size(), shared);
-      SpinBarrier barrier(pool.size());
-      pool.run([&](int index) {
+      SharedSpace& shared = here.workers[0].shared;
+      reserve(program, tile, threads, shared);
+      SpinBarrier barrier(threads);
+      here.pool.run([&](int index) {
         const Entered entered(table);
-        execute(program, table, batch, tile, Team{index, pool.size(), &barrier}, shared,
-                workers[static_cast<size_t>(index)].own);
+        execute(program, table, batch, tile, Team{index, threads, &barrier}, shared,
+                here.workers[static_cast<size_t>(index)].own);
       });
       finish(tile, shared, use);
     }
@@ -212,7 +222,7 @@ struct Engine::Impl {
   }
 
   /// Workspaces that one long text made large don't stay.
-  void give_back() const {
+  void give_back(std::vector<Worker>& workers) const {
     size_t row = 0;
     for (const int width : program.slot_width) row += static_cast<size_t>(width) * sizeof(float);
     for (Worker& w : workers) {
@@ -230,7 +240,7 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
 size_t Engine::hidden_size() const { return static_cast<size_t>(impl_->program.hidden_size); }
-int Engine::threads() const { return impl_->pool.size(); }
+int Engine::threads() const { return impl_->threads; }
 const kernels::KernelTable& Engine::table() const { return impl_->table; }
 
 void Engine::embed(const TokenBatch& batch, PoolKind pooling, float* out) const {

@@ -1,9 +1,8 @@
 #include "base/threads.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -47,20 +46,6 @@ TEST(ThreadPool, CallersTakeTurns) {
   caller();
   other.join();
   EXPECT_FALSE(overlapped);
-}
-
-TEST(ThreadPool, WorksInTheChildOfAFork) {
-  ThreadPool pool(2);
-  pool.run([](int) {});
-  const pid_t child = fork();
-  if (child == 0) {
-    std::atomic<int> calls{0};
-    pool.run([&](int) { ++calls; });
-    _exit(calls == 2 ? 0 : 1);
-  }
-  int status = -1;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
 }
 
 TEST(SpinBarrier, NobodyRunsAhead) {
