@@ -31,26 +31,9 @@ struct BenchFlags {
   int rounds = 0;  // as many as it takes
 };
 
-constexpr int kTurns = 5;  // a round
-constexpr size_t kBatch = 32;
-constexpr size_t kTextsOfAPart = 64;  // at least
+constexpr int kTurns = 5;  // a round, of short calls
 
-/// Up to five parts, each of batches that engines form of all texts: of neighbours in length, from
-/// the longest on, dealt there and back so that each part has long and short ones.
-std::vector<std::vector<std::string>> in_parts(std::vector<std::string> texts) {
-  std::stable_sort(texts.begin(), texts.end(),
-                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
-  const size_t count = std::clamp<size_t>(texts.size() / kTextsOfAPart, 1, kTurns);
-  std::vector<std::vector<std::string>> parts(count);
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const size_t turn = i / kBatch % (2 * count);
-    parts[std::min(turn, 2 * count - 1 - turn)].push_back(std::move(texts[i]));
-  }
-  return parts;
-}
-
-/// The first 1, 8 and 32 texts of the first set, then every set as a whole, in parts where it has
-/// many texts.
+/// The first 1, 8 and 32 texts of the first set, then every set as a whole.
 std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) {
   std::vector<bm::Workload> out;
   std::vector<bm::Workload> whole;
@@ -62,7 +45,7 @@ std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) 
       for (const size_t count : {1, 8, 32}) {
         if (texts.size() < count) break;
         out.push_back({.name = fmt::format("batch {}", count),
-                       .parts = {{texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)}},
+                       .texts = {texts.begin(), texts.begin() + static_cast<ptrdiff_t>(count)},
                        .turns = kTurns,
                        .latency = true});
       }
@@ -70,8 +53,7 @@ std::vector<bm::Workload> make_workloads(const std::vector<std::string>& names) 
     const std::string base = std::filesystem::path(name).filename().string();
     whole.push_back(
         {.name = fmt::format("{} {}", texts.size(), name == base ? name : "texts of " + base),
-         .parts = in_parts(texts)});
-    whole.back().turns = static_cast<int>(whole.back().parts.size());
+         .texts = texts});
   }
   out.insert(out.end(), whole.begin(), whole.end());
   return out;

@@ -84,15 +84,18 @@ class Worker {
   ChildProcess process_;
 };
 
-json add(const std::string& name, const std::vector<std::vector<std::string>>& parts) {
-  return {{"add", name}, {"parts", parts}};
+json add(const std::string& name, const std::vector<std::string>& texts) {
+  return {{"add", name}, {"texts", texts}};
 }
 
-json run(const std::string& name, size_t part, double warm, double seconds, bool vectors) {
-  return {{"run", name},        {"part", part},        {"warm", warm},
-          {"seconds", seconds}, {"calls", kTurnCalls}, {"vectors", vectors}};
+json run(const std::string& name, double warm, double seconds, bool vectors) {
+  return {{"run", name},
+          {"warm", warm},
+          {"seconds", seconds},
+          {"calls", kTurnCalls},
+          {"vectors", vectors}};
 }
-json run_once(const std::string& name) { return run(name, 0, 0, 0, false); }
+json run_once(const std::string& name) { return run(name, 0, 0, false); }
 
 class Measurement {
  public:
@@ -118,7 +121,7 @@ class Measurement {
       progress_(fmt::format("round {}: {}", number + 1, workloads_[w].name));
       const Clock::time_point begin = Clock::now();
       for (int t = 0; t < workloads_[w].turns; ++t)
-        turns(w, static_cast<size_t>(number * workloads_[w].turns + t), taking);
+        turn(w, static_cast<size_t>(number * workloads_[w].turns + t), taking);
       seconds_[w] += std::chrono::duration<double>(Clock::now() - begin).count();
     }
     return some;
@@ -165,17 +168,17 @@ class Measurement {
     result.load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     result.version = ready.at("version").get<std::string>();
     result.file_bytes = ready.at("bytes").get<uint64_t>();
-    const std::vector<std::string>& texts = workloads_.front().parts.front();
-    worker.ask(add("first", {{texts.front()}}));
+    const std::vector<std::string>& texts = workloads_.front().texts;
+    worker.ask(add("first", {texts.front()}));
     result.first_seconds = worker.ask(run_once("first")).at("seconds").at(0).get<double>();
     std::vector<std::string> some(kMemoryTexts);
     for (size_t i = 0; i < some.size(); ++i) some[i] = texts[i % texts.size()];
-    worker.ask(add("some", {some}));
+    worker.ask(add("some", some));
     worker.ask(run_once("some"));
     result.memory_bytes = worker.memory("VmHWM");
     json names = json::array();
     for (const Workload& workload : workloads_) {
-      worker.ask(add(workload.name, workload.parts));
+      worker.ask(add(workload.name, workload.texts));
       names.push_back(workload.name);
     }
     progress_("choosing the settings of " + engine.name);
@@ -202,35 +205,31 @@ class Measurement {
     return out;
   }
 
-  /// Turn t of the engines `taking` it.
-  void turns(size_t w, size_t t, const std::vector<size_t>& taking) {
-    const bool compare = t < workloads_[w].parts.size();
+  /// Turn t of the engines `taking` it. The first one's vectors are compared.
+  void turn(size_t w, size_t t, const std::vector<size_t>& taking) {
     std::vector<Matrix> vectors(workers_.size());
     for (size_t i = 0; i < taking.size(); ++i) {
       const size_t e = taking[(i + t) % taking.size()];  // another begins each time
-      if (workers_[e] != nullptr) guard(e, [&] { turn(e, w, t, compare ? &vectors[e] : nullptr); });
+      if (workers_[e] != nullptr) guard(e, [&] { turn_of(e, w, t == 0 ? &vectors[e] : nullptr); });
     }
-    if (compare) add_cosines(w, vectors);
+    if (t == 0) compare(w, vectors);
   }
-  void turn(size_t e, size_t w, size_t t, Matrix* vectors) {
-    const Workload& workload = workloads_[w];
+  void turn_of(size_t e, size_t w, Matrix* vectors) {
     std::this_thread::sleep_for(kPause);
-    const json answer = workers_[e]->ask(run(workload.name, t % workload.parts.size(), kWarmSeconds,
-                                             kTurnSeconds, vectors != nullptr));
+    const json answer =
+        workers_[e]->ask(run(workloads_[w].name, kWarmSeconds, kTurnSeconds, vectors != nullptr));
     results_[e].series[w].seconds.push_back(answer.at("seconds").get<std::vector<double>>());
     if (vectors != nullptr) *vectors = workers_[e]->vectors(answer);
   }
 
   /// To the vectors of the first engine that runs.
-  void add_cosines(size_t w, const std::vector<Matrix>& vectors) {
+  void compare(size_t w, const std::vector<Matrix>& vectors) {
     const Matrix* reference = nullptr;
     for (size_t e = 0; e < workers_.size(); ++e) {
       if (workers_[e] == nullptr) continue;
       if (reference == nullptr) reference = &vectors[e];
       guard(e, [&] {
-        const std::vector<double> some = evaluation::row_cosines(*reference, vectors[e]);
-        std::vector<double>& all = results_[e].series[w].cosines;
-        all.insert(all.end(), some.begin(), some.end());
+        results_[e].series[w].cosines = evaluation::row_cosines(*reference, vectors[e]);
       });
     }
   }
@@ -243,12 +242,6 @@ class Measurement {
 };
 
 }  // namespace
-
-size_t Workload::texts() const {
-  size_t count = 0;
-  for (const std::vector<std::string>& part : parts) count += part.size();
-  return count;
-}
 
 std::vector<double> turn_medians(const Series& series) {
   std::vector<double> out;

@@ -15,10 +15,9 @@ namespace embedforge::benchmarking {
 
 struct Workload {
   std::string name;
-  std::vector<std::vector<std::string>> parts;  // a turn takes one, the next turn the next
+  std::vector<std::string> texts;
   int turns = 1;         // of each engine in a round: machines change their speed within a second
-  bool latency = false;  // of one call; else a whole workload, once with every part
-  size_t texts() const;
+  bool latency = false;  // what matters is how long a call takes, else how many texts a second
 };
 
 /// `least` rounds of all engines. Then, while a workload has taken less than `seconds`, rounds of

@@ -83,18 +83,17 @@ void serve() {
   const Embedder embedder = load(json::parse(line));
   say({{"version", std::string("embedforge ") + kVersion},
        {"bytes", bytes_of(embedder.model_path())}});
-  std::map<std::string, std::vector<std::vector<std::string>>> workloads;
+  std::map<std::string, std::vector<std::string>> workloads;
   while (std::getline(std::cin, line)) {
     const json request = json::parse(line);
     if (request.contains("add")) {
       workloads[request["add"].get<std::string>()] =
-          request.at("parts").get<std::vector<std::vector<std::string>>>();
+          request.at("texts").get<std::vector<std::string>>();
       say(json::object());
     } else if (request.contains("choose")) {
       say({{"chosen", json::object()}});  // there is nothing to set
     } else {
-      run(embedder, request,
-          workloads.at(request.at("run").get<std::string>()).at(request.at("part").get<size_t>()));
+      run(embedder, request, workloads.at(request.at("run").get<std::string>()));
     }
   }
 }

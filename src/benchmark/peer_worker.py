@@ -3,9 +3,8 @@
 The first line on standard input says what to run:
   engine, checkpoint, onnx, fused, work, threads, max_length, pooling, lower, normalize, calibration
 With {"prepare": true} in it the files that the engine needs are made, once, in the folder `work`. Otherwise the engine is loaded, and
-lines follow: {"add": name, "parts": [[texts], ..]}, {"choose": [names]} and {"run": name, "part": p, "warm": s, "seconds": s,
-"calls": n, "vectors": bool}: calls with the shortest texts of the part for `warm` seconds, then with all of them, timed, until `seconds` are
-over or there are `calls`. Each line is answered by one; after one with "rows" come the vectors as float32.
+lines follow: {"add": name, "texts": [texts]}, {"choose": [names]} and {"run": name, "warm": s, "seconds": s, "calls": n,
+"vectors": bool}: calls with the last texts for `warm` seconds, then with all of them, timed, until `seconds` are over or there are `calls`. Each line is answered by one; after one with "rows" come the vectors as float32.
 
 A setting is one way to run the engine: "all:32" has one session with all threads and batches of 32; "split:8" has a session with one
 thread for each thread and batches of 8. The longest texts go first, so that no thread waits for one at the end. `choose` takes each
@@ -38,7 +37,7 @@ PACKAGES = {
 }
 Run = Callable[[dict[str, Any]], Any]  # padded inputs -> last hidden states
 Encode = Callable[[list[str]], Any]
-Workloads = dict[str, list[list[str]]]  # parts by name
+Workloads = dict[str, list[str]]  # texts by name
 
 
 class Peer:
@@ -328,13 +327,21 @@ def timed(encode: Encode, texts: list[str], request: dict[str, Any]) -> tuple[li
             return seconds, vectors
 
 
+def some_batches(texts: list[str]) -> list[str]:
+    """About a hundred texts, in batches of neighbours in length, as all of them make."""
+    order = sorted(texts, key=len, reverse=True)
+    batches = [order[i : i + 32] for i in range(0, len(order), 32)]
+    step = max(1, len(batches) // 3)
+    return [text for batch in batches[step // 2 :: step] for text in batch]
+
+
 def choose(peer: Peer, workloads: Workloads, names: list[str]) -> dict[str, str]:
-    """The fastest setting of each workload, by the medians of some turns with its first part, each after calls in which
+    """The fastest setting of each workload, by the medians of some turns with some of its texts, each after calls in which
     the threads of the setting before stop spinning; the others' sessions are dropped."""
     encoders = {setting: peer.encoder(setting) for setting in settings(peer)}
     chosen = {}
     for name in names:
-        texts = workloads[name][0]
+        texts = some_batches(workloads[name])
         times: dict[str, list[float]] = {setting: [] for setting in encoders}
         begin = time.perf_counter()
         for turn in range(8 if len(encoders) > 1 else 1):
@@ -375,7 +382,7 @@ def main() -> None:
         for line in sys.stdin.buffer:
             request = json.loads(line)
             if "add" in request:
-                workloads[request["add"]] = request["parts"]
+                workloads[request["add"]] = request["texts"]
                 say({})
             elif "choose" in request:
                 chosen = choose(peer, workloads, request["choose"])
@@ -383,7 +390,7 @@ def main() -> None:
             else:
                 name = request["run"]
                 encode = peer.encoder(chosen.get(name, first))
-                seconds, vectors = timed(encode, workloads[name][request["part"]], request)
+                seconds, vectors = timed(encode, workloads[name], request)
                 if request["vectors"]:
                     rows, columns = vectors.shape
                     data = vectors.astype("<f4").tobytes()

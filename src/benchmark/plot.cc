@@ -55,7 +55,7 @@ struct Panel {
 
 std::string panel_svg(const Report& report, size_t w, double top) {
   const Workload& workload = report.workloads[w];
-  const auto texts = static_cast<double>(workload.texts());
+  const auto texts = static_cast<double>(workload.texts.size());
   const Panel panel{workload.latency, rows_of(report, w)};
   double most = 0;
   for (const Row& row : panel.rows) most = std::max(most, panel.extent(row, texts));

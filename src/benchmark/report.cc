@@ -4,35 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace embedforge::benchmarking {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Seconds for all texts, where turns take parts of them.
-std::vector<double> whole_calls(const Series& series, const Workload& workload) {
-  const std::vector<double> turns = turn_medians(series);
-  const auto parts = static_cast<ptrdiff_t>(workload.parts.size());
-  std::vector<double> out;
-  for (auto turn = turns.begin(); turns.end() - turn >= parts; turn += parts)
-    out.push_back(std::accumulate(turn, turn + parts, 0.0));
-  return out;
-}
-
 Row make_row(const Report& report, const Measured& engine, size_t w) {
   const Series& series = engine.series[w];
   const std::vector<double> medians = turn_medians(series);
-  const std::vector<double> wholes = whole_calls(series, report.workloads[w]);
-  const auto [least, most] = std::minmax_element(wholes.begin(), wholes.end());
+  const auto [least, most] = std::minmax_element(medians.begin(), medians.end());
   std::vector<double> calls;
-  if (report.workloads[w].parts.size() > 1) {
-    calls = wholes;
-  } else {
-    for (const std::vector<double>& turn : series.seconds)
-      calls.insert(calls.end(), turn.begin(), turn.end());
-  }
+  for (const std::vector<double>& turn : series.seconds)
+    calls.insert(calls.end(), turn.begin(), turn.end());
   std::sort(calls.begin(), calls.end());
   Row row{.engine = &engine,
           .setting = series.setting,
@@ -42,7 +26,7 @@ Row make_row(const Report& report, const Measured& engine, size_t w) {
           .least = 1e3 * *least,
           .most = 1e3 * *most,
           .cosine = evaluation::summarize(series.cosines)};
-  row.texts_per_second = 1e3 * static_cast<double>(report.workloads[w].texts()) / row.p50;
+  row.texts_per_second = 1e3 * static_cast<double>(report.workloads[w].texts.size()) / row.p50;
   row.to_reference = paired_ratio(turn_medians(reference_of(report)->series[w]), medians);
   if (const Measured* best = best_peer_of(report, w))
     row.to_best_peer = paired_ratio(turn_medians(best->series[w]), medians);
@@ -99,7 +83,7 @@ const Measured* best_peer_of(const Report& report, size_t workload) {
   double least = 0;
   for (const Measured& engine : report.engines) {
     if (!engine.missing.empty() || engine.native()) continue;
-    const double seconds = median(whole_calls(engine.series[workload], report.workloads[workload]));
+    const double seconds = median(turn_medians(engine.series[workload]));
     if (best == nullptr || seconds < least) {
       best = &engine;
       least = seconds;
@@ -152,10 +136,11 @@ std::vector<std::string> notes_of(const Report& report) {
                   reference->name),
       fmt::format("Cosines are to the vectors of {}, mean and least over the workload's texts.",
                   reference->name),
-      "Every engine has a process of its own and takes turns with the others, with a part of the "
-      "texts where there are many, after a fifth of a second of calls that aren't counted. Where "
-      "an engine can be set up in several ways, the fastest is taken for each "
-      "workload: all:32 is one session with all threads and batches of 32, split:8 a session a "
+      "Every engine has a process of its own and takes turns with the others, each after a fifth "
+      "of "
+      "a second of calls that aren't counted. Where an engine can be set up in several ways, the "
+      "fastest is taken for each workload: all:32 is one session with all threads and batches of "
+      "32, split:8 a session a "
       "thread with batches of 8, fused the graph of `embedforge optimize --level all`, no-skip "
       "ONNX Runtime without its fusion of sums and norms.",
       "Load: from the start of the process until the model is there, Python's imports included. "
@@ -195,7 +180,7 @@ Json to_json(const Report& report) {
   for (size_t w = 0; w < report.workloads.size(); ++w) {
     const Measured* best = best_peer_of(report, w);
     Json one = {{"name", report.workloads[w].name},
-                {"texts", report.workloads[w].texts()},
+                {"texts", report.workloads[w].texts.size()},
                 {"rounds", rounds_of(report, w)},
                 {"best_peer", best == nullptr ? Json(nullptr) : Json(best->name)},
                 {"rows", Json::array()}};

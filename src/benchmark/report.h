@@ -26,7 +26,7 @@ struct Row {
   const Measured* engine = nullptr;
   std::string setting;
   double p50 = 0, p90 = 0, p99 = 0;  // milliseconds for all texts, of all calls
-  double least = 0, most = 0;        // the same of turns, or of rounds where turns take parts
+  double least = 0, most = 0;        // the same of turns
   double texts_per_second = 0;       // by p50
   Ratio to_reference;                // times as fast
   Ratio to_best_peer;                // value 0: there is none

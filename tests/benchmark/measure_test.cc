@@ -16,16 +16,16 @@ def say(answer, data=b""):
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + data)
     sys.stdout.flush()
 say({"version": "fake 1", "bytes": 1})
-parts, n = {}, 0
+texts_of, n = {}, 0
 for line in sys.stdin:
     ask = json.loads(line)
     if "add" in ask:
-        parts[ask["add"]] = ask["parts"]
+        texts_of[ask["add"]] = ask["texts"]
         say({})
     elif "choose" in ask:
         say({"chosen": {}})
     else:
-        texts = parts[ask["run"]][ask["part"]]
+        texts = texts_of[ask["run"]]
         n += ask["warm"] > 0
         seconds = eval(start["seconds"]) if ask["run"] == "noisy" else 0.001
         rows = [[len(t), 1.0] for t in texts]
@@ -43,8 +43,8 @@ Engine engine(const std::string& name, const std::string& seconds) {
 std::vector<Measured> measured(const Rounds& rounds) {
   return measure({engine("first", "0.001"), engine("steady", "0.001"),
                   engine("moving", "0.001 * (1 + n % 2)")},
-                 {{.name = "quiet", .parts = {{"a", "bb"}, {"ccc"}}, .turns = 2},
-                  {.name = "noisy", .parts = {{"a"}}, .turns = 1, .latency = true}},
+                 {{.name = "quiet", .texts = {"a", "bb", "ccc"}, .turns = 2},
+                  {.name = "noisy", .texts = {"a"}, .turns = 1, .latency = true}},
                  rounds, [](const std::string&) {});
 }
 
@@ -71,7 +71,7 @@ TEST(Measure, TakesAsManyRoundsAsAreAskedFor) {
   }
 }
 
-TEST(Measure, ComparesEveryTextOfEveryPart) {
+TEST(Measure, ComparesEveryText) {
   for (const Measured& engine : measured({.least = 2, .seconds = 0})) {
     EXPECT_EQ(engine.series[0].cosines.size(), 3);
     for (const double cosine : engine.series[0].cosines) EXPECT_NEAR(cosine, 1, 1e-6);
@@ -82,7 +82,7 @@ TEST(Measure, AnEngineThatStopsIsLeftOut) {
   Engine broken = engine("broken", "1 / 0");
   const std::vector<Measured> found =
       measure({broken, engine("steady", "0.001")},
-              {{.name = "noisy", .parts = {{"a"}}, .turns = 1, .latency = true}},
+              {{.name = "noisy", .texts = {"a"}, .turns = 1, .latency = true}},
               {.least = 1, .seconds = 0}, [](const std::string&) {});
   EXPECT_EQ(found[0].missing, "its process stopped");
   EXPECT_EQ(found[1].missing, "");
