@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +129,9 @@ class Peer:
 
     def files(self) -> list[Path]:
         """What the engine reads the weights from."""
+        checkpoint = Path(self.spec["checkpoint"])
         return {
-            "torch": [
-                *Path(self.spec["checkpoint"]).glob("*.safetensors"),
-                *Path(self.spec["checkpoint"]).glob("pytorch_model*.bin"),
-            ],
+            "torch": [*checkpoint.glob("*.safetensors"), *checkpoint.glob("pytorch_model*.bin")],
             "onnxruntime": [Path(self.spec["onnx"])],
             "onnxruntime:int8": [self.work / "ort_int8.onnx"],
             "openvino": [Path(self.spec["onnx"])],
@@ -243,12 +242,7 @@ def ctranslate2(peer: Peer, setting: str) -> Encode:
     return peer.batched(batch, [run] * sessions)
 
 
-MAKERS = {
-    "torch": torch,
-    "onnxruntime": onnxruntime,
-    "openvino": openvino,
-    "ctranslate2": ctranslate2,
-}
+MAKERS = {maker.__name__: maker for maker in (torch, onnxruntime, openvino, ctranslate2)}
 PADDED = ["all:32", "split:8"]
 SETTINGS = {
     "torch": ["sentence-transformers:32", *PADDED],
@@ -261,9 +255,8 @@ def settings(peer: Peer) -> list[str]:
     engine = peer.spec["engine"]
     if engine == "torch" and not peer.spec["pooling"]:  # other pooling, or layers after it
         return SETTINGS["torch"][:1]
-    if engine == "onnxruntime" and not peer.spec["fused"]:
-        return PADDED
-    return SETTINGS.get(engine, PADDED)
+    fused = bool(peer.spec["fused"])
+    return [s for s in SETTINGS.get(engine, PADDED) if fused or not s.startswith("fused:")]
 
 
 def prepare(peer: Peer) -> None:
@@ -299,13 +292,6 @@ def prepare(peer: Peer) -> None:
         from ctranslate2.converters import TransformersConverter
 
         TransformersConverter(peer.spec["checkpoint"]).convert(str(peer.work / "ct2"), force=True)
-
-
-def version(engine: str) -> str:
-    from importlib.metadata import version as version_of
-
-    name = engine.partition(":")[0]
-    return f"{name} {version_of(name)}"
 
 
 TRY = {"warm": 0.1, "seconds": 0.05, "calls": 6}
@@ -384,7 +370,8 @@ def main() -> None:
             return
         peer.encoder(first)
         size = sum(file.stat().st_size for file in peer.files())
-        say({"version": version(engine), "bytes": size})
+        package = engine.partition(":")[0]
+        say({"version": f"{package} {version(package)}", "bytes": size})
         for line in sys.stdin.buffer:
             request = json.loads(line)
             if "add" in request:
