@@ -53,7 +53,8 @@ def _onnxruntime_folder() -> str:
 
 
 class Embedder:
-    """A loaded model. Safe to use from several threads, and in a process forked at any time.
+    """A loaded model. Safe to use from several threads; with the native engine, also in a process
+    forked at any time.
 
     `model` is a hub id in the local cache, a folder, or an .onnx file (with `tokenizer`, a folder
     that holds tokenizer.json). `file` names the .onnx file within the folder. `threads`,

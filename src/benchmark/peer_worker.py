@@ -4,7 +4,8 @@ The first line on standard input says what to run:
   engine, checkpoint, onnx, fused, work, threads, max_length, pooling, lower, normalize, calibration
 With {"prepare": true} in it the files that the engine needs are made, once, in the folder `work`. Otherwise the engine is loaded, and
 lines follow: {"add": name, "texts": [texts]}, {"choose": [names]} and {"run": name, "warm": s, "seconds": s, "calls": n,
-"vectors": bool}: calls with the last texts for `warm` seconds, then with all of them, timed, until `seconds` are over or there are `calls`. Each line is answered by one; after one with "rows" come the vectors as float32.
+"vectors": bool}: calls with the last texts for `warm` seconds, then with all of them, timed, until `seconds` are over or there are
+`calls`. Each line is answered by one; after one with "rows" come the vectors as float32.
 
 A setting is one way to run the engine: "all:32" has one session with all threads and batches of 32; "split:8" has a session with one
 thread for each thread and batches of 8. The longest texts go first, so that no thread waits for one at the end. `choose` takes each

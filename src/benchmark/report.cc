@@ -137,12 +137,10 @@ std::vector<std::string> notes_of(const Report& report) {
       fmt::format("Cosines are to the vectors of {}, mean and least over the workload's texts.",
                   reference->name),
       "Every engine has a process of its own and takes turns with the others, each after a fifth "
-      "of "
-      "a second of calls that aren't counted. Where an engine can be set up in several ways, the "
-      "fastest is taken for each workload: all:32 is one session with all threads and batches of "
-      "32, split:8 a session a "
-      "thread with batches of 8, fused the graph of `embedforge optimize --level all`, no-skip "
-      "ONNX Runtime without its fusion of sums and norms.",
+      "of a second of calls that aren't counted. Where an engine can be set up in several ways, "
+      "the fastest is taken for each workload: all:32 is one session with all threads and batches "
+      "of 32, split:8 a session a thread with batches of 8, fused the graph of `embedforge "
+      "optimize --level all`, no-skip ONNX Runtime without its fusion of sums and norms.",
       "Load: from the start of the process until the model is there, Python's imports included. "
       "Memory: resident at the most after the first 32 texts; peak: in the rounds, with the "
       "sessions of all settings that were chosen."};
