@@ -13,7 +13,7 @@
 #include "model_flags.h"
 #include "output.h"
 #include "text_source.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge::app {
 namespace {

@@ -9,7 +9,7 @@
 #include "embedforge/error.h"
 #include "model_flags.h"
 #include "output.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge::app {
 namespace {

@@ -5,9 +5,9 @@
 #include <map>
 #include <utility>
 
-#include "convert/checkpoint.h"
-#include "convert/dense.h"
-#include "convert/weights.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/dense.h"
+#include "checkpoint/weights.h"
 #include "embedforge/error.h"
 #include "graph/tensor.h"
 

@@ -4,10 +4,10 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "checkpoint/checkpoint.h"
 #include "config/json_file.h"
 #include "config/model_config.h"
 #include "convert/architectures.h"
-#include "convert/checkpoint.h"
 #include "convert/pooling.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
