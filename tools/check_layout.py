@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "hub": {"http", "config"},
     "checkpoint": {"graph", "config"},
     "convert": {"checkpoint", "graph", "config", "hub"},
-    "passes": {"graph", "hub"},
+    "passes": {"graph", "config", "hub"},
     "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include "backends/find_onnx.h"
 #include "backends/pooled_layers.h"
 #include "config/model_config.h"
 #include "embedforge/error.h"
@@ -27,7 +26,7 @@ struct Reranker::Impl {
 
 Reranker Reranker::load(const std::string& model, const EmbedderOptions& options) {
   const ResolvedModel resolved = resolve_model(model);
-  const std::filesystem::path onnx = find_onnx(resolved, options.file);
+  const std::filesystem::path onnx = resolved.onnx(options.file);
   const ModelConfig config = read_model_config(resolved.folder);
   Tokenizer tokenizer = Tokenizer::load(
       options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "backends/find_onnx.h"
 #include "backends/text.h"
 #include "embedforge/error.h"
 #include "hub/hub.h"
@@ -10,7 +9,7 @@
 namespace embedforge {
 TextModel TextModel::load(const std::string& model, const EmbedderOptions& options) {
   const ResolvedModel resolved = resolve_model(model);
-  std::filesystem::path onnx = find_onnx(resolved, options.file);
+  std::filesystem::path onnx = resolved.onnx(options.file);
   // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
   const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
   ModelConfig config = read_model_config(beside_tokenizer ? std::filesystem::path(options.tokenizer)
