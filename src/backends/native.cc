@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "backends/backend.h"
-#include "backends/head.h"
-#include "backends/text_model.h"
+#include "embed/head.h"
+#include "embed/text_model.h"
 #include "embedforge/error.h"
 #include "engine/engine.h"
 #include "graph/read_onnx.h"

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "backends/backend.h"
-#include "backends/head.h"
+#include "embed/head.h"
 #include "backends/ort_session.h"
-#include "backends/text_model.h"
+#include "embed/text_model.h"
 #include "base/threads.h"
 #include "embedforge/error.h"
 

@@ -5,7 +5,7 @@
 
 #include "backends/backend.h"
 #include "backends/providers.h"
-#include "backends/text_model.h"
+#include "embed/text_model.h"
 #include "embedforge/error.h"
 
 namespace embedforge {

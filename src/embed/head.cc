@@ -1,4 +1,4 @@
-#include "backends/head.h"
+#include "embed/head.h"
 
 #include <algorithm>
 #include <cmath>

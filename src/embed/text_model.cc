@@ -1,8 +1,8 @@
-#include "backends/text_model.h"
+#include "embed/text_model.h"
 
 #include <algorithm>
 
-#include "backends/text.h"
+#include "embed/text.h"
 #include "embedforge/error.h"
 #include "hub/hub.h"
 

@@ -1,4 +1,4 @@
-#include "backends/text.h"
+#include "embed/text.h"
 
 #include <utf8proc.h>
 

@@ -6,8 +6,8 @@
 #include <iterator>
 
 #include "backends/backend.h"
-#include "backends/text.h"
-#include "backends/text_model.h"
+#include "embed/text.h"
+#include "embed/text_model.h"
 
 namespace embedforge {
 namespace {

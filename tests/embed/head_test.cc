@@ -1,4 +1,4 @@
-#include "backends/head.h"
+#include "embed/head.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
