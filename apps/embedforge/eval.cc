@@ -31,11 +31,11 @@ struct EvalFlags {
   std::optional<double> min_cosine, min_worst_cosine, max_spearman_loss;
 };
 
-const std::map<std::string, Precision>& precisions() {
-  static const std::map<std::string, Precision> kByName = {{"auto", Precision::kAuto},
-                                                           {"float32", Precision::kFloat32},
-                                                           {"bfloat16", Precision::kBfloat16},
-                                                           {"int8", Precision::kInt8}};
+const std::map<std::string, Compute>& precisions() {
+  static const std::map<std::string, Compute> kByName = {{"auto", Compute::kAuto},
+                                                         {"float32", Compute::kFloat32},
+                                                         {"bfloat16", Compute::kBfloat16},
+                                                         {"int8", Compute::kInt8}};
   return kByName;
 }
 
@@ -182,8 +182,8 @@ void print_report(const EvalFlags& flags, const Evaluation& e) {
 }
 
 void complete(EvalFlags& flags) {
-  flags.model.precision = precisions().at(flags.compute);
-  flags.against.precision = precisions().at(flags.against_compute);
+  flags.model.compute = precisions().at(flags.compute);
+  flags.against.compute = precisions().at(flags.against_compute);
   if (flags.against.model.empty()) flags.against.model = flags.model.model;
   if (flags.against.tokenizer.empty()) flags.against.tokenizer = flags.model.tokenizer;
   flags.against.threads = flags.model.threads;

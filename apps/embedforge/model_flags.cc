@@ -53,7 +53,7 @@ EmbedderOptions local_options(const ModelFlags& flags) {
   EmbedderOptions options;
   options.file = flags.file;
   options.tokenizer = flags.tokenizer;
-  options.precision = flags.precision;
+  options.compute = flags.compute;
   options.threads = flags.threads;
   options.max_length = flags.max_length;
   if (!flags.pooling.empty()) options.pooling = poolings().at(flags.pooling);
@@ -89,7 +89,7 @@ LoadedModel load_client(const ModelFlags& flags) {
   refuse(flags.threads != 0, "--threads", flags);
   refuse(flags.device_id != 0, "--device-id", flags);
   refuse(!flags.gpu_mem_limit.empty(), "--gpu-mem-limit", flags);
-  refuse(flags.precision != Precision::kAuto, "--compute", flags);
+  refuse(flags.compute != Compute::kAuto, "--compute", flags);
   if (flags.backend != "torch") {
     refuse(flags.device != "cpu", "--device", flags);
     refuse(flags.max_length != 0, "--max-length", flags);
@@ -161,7 +161,7 @@ EmbedderOptions native_options(const ModelFlags& flags) {
 LoadedModel load_model(const ModelFlags& flags) {
   if (flags.backend != "native" && flags.backend != "onnxruntime") return load_client(flags);
   refuse(!flags.base_url.empty(), "--base-url", flags);
-  refuse(flags.backend != "native" && flags.precision != Precision::kAuto, "--compute", flags);
+  refuse(flags.backend != "native" && flags.compute != Compute::kAuto, "--compute", flags);
   return load_local(flags);
 }
 

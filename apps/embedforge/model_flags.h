@@ -23,7 +23,7 @@ struct ModelFlags {
   int device_id = 0;
   std::string gpu_mem_limit;
   std::string pooling;
-  Precision precision = Precision::kAuto;  // native only
+  Compute compute = Compute::kAuto;  // native only
   int threads = 0;
   int max_length = 0;
 };

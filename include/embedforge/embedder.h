@@ -13,16 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "embedforge/compute.h"
+#include "embedforge/pooling.h"
 #include "embedforge/vectors.h"
 
 namespace embedforge {
-
-/// How token embeddings become one vector. kWeightedMean: a token's weight is its position, from 1.
-enum class Pooling { kMean, kCls, kMax, kLast, kMeanSqrtLength, kWeightedMean };
-
-/// What a float32 file's linear layers are computed in by the native engine. kAuto: as the file
-/// says.
-enum class Precision { kAuto, kFloat32, kBfloat16, kInt8 };
 
 /// Who runs the model: embedforge's engine, or the ONNX Runtime that is installed.
 enum class Runtime { kNative, kOnnxRuntime };
@@ -54,8 +49,8 @@ struct EmbedderOptions {
   std::string tokenizer;  // a folder with tokenizer.json; "": the model folder
   int threads = 0;        // 0: what the processor's affinity and the container's quota allow
   int max_length = 0;     // tokens a text, special ones included; 0: as the model says
-  std::optional<Pooling> pooling;  // nullopt: as the model says
-  Precision precision = Precision::kAuto;
+  std::optional<Pooling> pooling;    // nullopt: as the model says
+  Compute compute = Compute::kAuto;  // of a float file, natively
   Runtime runtime = Runtime::kNative;
   OnnxRuntimeOptions onnxruntime;
   /// Told in one line what isn't done as asked for: an execution provider that can't be had, say.

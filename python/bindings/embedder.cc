@@ -108,12 +108,12 @@ std::pair<std::unique_ptr<Embedder>, std::vector<std::string>> load(
                                       "pooling");
   }
   if (precision) {
-    options.precision = choice<Precision>(*precision,
-                                          {{"auto", Precision::kAuto},
-                                           {"fp32", Precision::kFloat32},
-                                           {"bf16", Precision::kBfloat16},
-                                           {"int8", Precision::kInt8}},
-                                          "precision");
+    options.compute = choice<Compute>(*precision,
+                                      {{"auto", Compute::kAuto},
+                                       {"fp32", Compute::kFloat32},
+                                       {"bf16", Compute::kBfloat16},
+                                       {"int8", Compute::kInt8}},
+                                      "precision");
   }
   std::vector<std::string> warnings;
   options.warn = [&](const std::string& message) { warnings.push_back(message); };

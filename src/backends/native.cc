@@ -1,6 +1,5 @@
 // The backend of embedforge's own engine.
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <utility>
 
@@ -9,61 +8,42 @@
 #include "backends/text_model.h"
 #include "embedforge/error.h"
 #include "engine/engine.h"
+#include "engine/head.h"
 #include "graph/read_onnx.h"
 #include "plan/raise.h"
 
 namespace embedforge {
 namespace {
 
-constexpr std::array<std::pair<PoolingMode, PoolKind>, 5> kPoolings = {
-    {{PoolingMode::kMean, PoolKind::kMean},
-     {PoolingMode::kCls, PoolKind::kCls},
-     {PoolingMode::kMax, PoolKind::kMax},
-     {PoolingMode::kLast, PoolKind::kLast},
-     {PoolingMode::kMeanSqrtLength, PoolKind::kMeanSqrtLength}}};
-
-/// The engine's own pooling, for heads that are no more than that.
-std::optional<PoolKind> engine_pooling(const Head& head) {
-  const std::optional<PoolingMode> mode = head.only_pooling();
-  for (const auto& [known, kind] : kPoolings) {
-    if (mode == known) return kind;
+/// What makes a text's vector: the graph's own pooling where it gives no more than that, else the
+/// model folder's. Lengths are left to the callers, who normalize as they are asked to.
+std::vector<HeadStep> head_of(const Program& program, const TextModel& model,
+                              const std::optional<Pooling>& pooling) {
+  if (!program.pools_itself)
+    return read_head(model.config, pooling, static_cast<size_t>(program.hidden_size));
+  std::vector<HeadStep> head = program.head;
+  std::erase_if(head, [](const HeadStep& s) { return std::holds_alternative<NormalizeStep>(s); });
+  if (std::ranges::any_of(
+          head, [](const HeadStep& s) { return std::holds_alternative<LinearStep>(s); })) {
+    throw_not_supported(model.onnx.string() +
+                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
   }
-  return std::nullopt;
-}
-
-/// Where the graph gives pooled vectors alone, these count, whatever the folder says.
-ModelConfig with_graphs_pooling(ModelConfig config, const Program& program) {
-  if (!program.only_pooled) return config;
-  for (const auto& [mode, kind] : kPoolings) {
-    if (kind == program.head_pooling) config.pooling = {mode};
-  }
-  config.head.clear();
-  return config;
+  if (pooling) head = {PoolStep{{*pooling}}};
+  return head;
 }
 
 class NativeBackend : public LocalBackend {
  public:
-  NativeBackend(TextModel model, Engine engine, Head head, EmbedderInfo info)
-      : model_(std::move(model)),
-        engine_(std::move(engine)),
-        head_(std::move(head)),
-        info_(std::move(info)) {}
+  NativeBackend(TextModel model, Engine engine, EmbedderInfo info)
+      : model_(std::move(model)), engine_(std::move(engine)), info_(std::move(info)) {}
 
   Matrix embed(const TextBatch& batch) const override {
     const TokenRows tokens = model_.tokenize(batch);
     tokens_ += tokens.ids.size();
     ++requests_;
-    const TokenBatch ragged{tokens.ids, {}, tokens.offsets};
-    Matrix out{batch.texts.size(), head_.width(), {}};
+    Matrix out{batch.texts.size(), engine_.width(), {}};
     out.values.resize(out.rows * out.columns);
-    const std::optional<PoolKind> kind = engine_pooling(head_);
-    if (kind && tokens.skip == 0) {
-      engine_.embed(ragged, *kind, out.values.data());
-    } else {
-      engine_.for_each(ragged, [&](size_t i, const float* rows, size_t length) {
-        head_.apply(rows, length, tokens.skip, out.row(i).data());
-      });
-    }
+    engine_.pooled({tokens.ids, {}, tokens.offsets, tokens.skip}, out.values.data());
     return out;
   }
 
@@ -75,7 +55,6 @@ class NativeBackend : public LocalBackend {
  private:
   TextModel model_;
   Engine engine_;
-  Head head_;
   EmbedderInfo info_;
   mutable std::atomic<uint64_t> tokens_ = 0;
   mutable std::atomic<uint64_t> requests_ = 0;
@@ -91,15 +70,15 @@ Program program_of(const Graph& graph) {
   }
 }
 
-EmbedderInfo info_of(const Graph& graph, const Head& head, const Engine& engine) {
+EmbedderInfo info_of(const Graph& graph, const Program& program, const Engine& engine) {
   EmbedderInfo info;
   info.runtime = "native";
   info.providers = {"CPUExecutionProvider"};
   for (const ValueInfo& input : graph.inputs) info.inputs.push_back(input.name);
   for (const ValueInfo& output : graph.outputs) info.outputs.push_back(output.name);
-  info.dimension = head.width();
+  info.dimension = engine.width();
   info.threads = engine.threads();
-  info.pooling = head.name();
+  info.pooling = pooling_names(program.head);
   return info;
 }
 
@@ -112,19 +91,13 @@ std::unique_ptr<LocalBackend> open_native(const std::string& name, const Embedde
   }
   TextModel model = TextModel::load(name, options);
   const Graph graph = read_onnx(model.onnx);
-  const Program program = program_of(graph);
+  Program program = program_of(graph);
   model.limit_length(static_cast<size_t>(std::max<int64_t>(0, program.max_positions)));
-  if (!program.head.empty()) {
-    throw_not_supported(model.onnx.string() +
-                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
-  }
-  Head head(with_graphs_pooling(model.config, program), options.pooling,
-            static_cast<size_t>(program.hidden_size));
+  program.head = head_of(program, model, options.pooling);
   Engine engine(program,
-                {.precision = options.precision, .threads = options.threads, .model = model.onnx});
-  EmbedderInfo info = info_of(graph, head, engine);
-  return std::make_unique<NativeBackend>(std::move(model), std::move(engine), std::move(head),
-                                         std::move(info));
+                {.compute = options.compute, .threads = options.threads, .model = model.onnx});
+  EmbedderInfo info = info_of(graph, program, engine);
+  return std::make_unique<NativeBackend>(std::move(model), std::move(engine), std::move(info));
 }
 
 std::unique_ptr<LocalBackend> open_local(const std::string& model, const EmbedderOptions& options) {

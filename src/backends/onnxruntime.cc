@@ -11,6 +11,7 @@
 #include "backends/text_model.h"
 #include "base/threads.h"
 #include "embedforge/error.h"
+#include "engine/head.h"
 
 namespace embedforge {
 namespace {
@@ -20,10 +21,12 @@ constexpr size_t kMostTokens = 16384;
 
 class OnnxRuntimeBackend : public LocalBackend {
  public:
-  OnnxRuntimeBackend(TextModel model, ort::Session session, std::optional<Head> head, int threads)
+  OnnxRuntimeBackend(TextModel model, ort::Session session, std::optional<Head> head,
+                     std::string pooling, int threads)
       : model_(std::move(model)),
         session_(std::move(session)),
         head_(std::move(head)),
+        pooling_(std::move(pooling)),
         threads_(threads) {}
 
   Matrix embed(const TextBatch& batch) const override {
@@ -57,7 +60,7 @@ class OnnxRuntimeBackend : public LocalBackend {
     info.outputs = session_.outputs();
     info.dimension = width();
     info.threads = threads_;
-    info.pooling = head_ ? head_->name() : "in the graph";
+    info.pooling = pooling_;
     return info;
   }
   uint64_t tokens_used() const override { return tokens_; }
@@ -96,6 +99,7 @@ class OnnxRuntimeBackend : public LocalBackend {
   TextModel model_;
   ort::Session session_;
   std::optional<Head> head_;  // nullopt: the graph pools by itself
+  std::string pooling_;       // its name
   int threads_;
   mutable std::atomic<uint64_t> tokens_ = 0;
   mutable std::atomic<uint64_t> requests_ = 0;
@@ -105,7 +109,7 @@ class OnnxRuntimeBackend : public LocalBackend {
 
 std::unique_ptr<LocalBackend> open_onnxruntime(const std::string& name,
                                                const EmbedderOptions& options) {
-  if (options.precision != Precision::kAuto) {
+  if (options.compute != Compute::kAuto) {
     throw_not_supported(
         "ONNX Runtime computes in the file's own precision; choose another file, or the native "
         "backend");
@@ -115,14 +119,17 @@ std::unique_ptr<LocalBackend> open_onnxruntime(const std::string& name,
   const int threads = options.threads > 0 ? options.threads : available_threads();
   ort::Session session(library, model.onnx, options.onnxruntime, threads, options.warn);
   std::optional<Head> head;
+  std::string pooling = "in the graph";
   if (!session.pooled()) {
-    head.emplace(model.config, options.pooling, session.width());
+    const auto steps = read_head(model.config, options.pooling, session.width());
+    pooling = pooling_names(steps);
+    head.emplace(steps, session.width());
   } else if (options.pooling) {
     throw_not_supported(model.onnx.string() +
                         ": gives one vector a text, so that no pooling can be chosen");
   }
   return std::make_unique<OnnxRuntimeBackend>(std::move(model), std::move(session), std::move(head),
-                                              threads);
+                                              std::move(pooling), threads);
 }
 
 }  // namespace embedforge

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "backends/find_onnx.h"
-#include "backends/pooled_layers.h"
 #include "config/model_config.h"
 #include "embedforge/error.h"
 #include "engine/engine.h"
@@ -20,8 +19,6 @@ namespace embedforge {
 struct Reranker::Impl {
   Tokenizer tokenizer;
   Engine engine;
-  PoolKind pooling;
-  PooledLayers head;
   size_t max_length;
 };
 
@@ -32,8 +29,8 @@ Reranker Reranker::load(const std::string& model, const EmbedderOptions& options
   Tokenizer tokenizer = Tokenizer::load(
       options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer));
   const Program program = raise(read_onnx(onnx));
-  PooledLayers head(program.head);
-  if (head.empty() || head.width(0) != 1) {
+  Engine engine(program, {.compute = options.compute, .threads = options.threads, .model = onnx});
+  if (!program.pools_itself || program.head.size() < 2 || engine.width() != 1) {
     throw_not_supported(onnx.string() +
                         ": is no cross-encoder: its graph doesn't end in one score a text");
   }
@@ -43,10 +40,7 @@ Reranker Reranker::load(const std::string& model, const EmbedderOptions& options
     const auto most = static_cast<size_t>(program.max_positions);
     limit = limit == 0 ? most : std::min(limit, most);
   }
-  Engine engine(program,
-                {.precision = options.precision, .threads = options.threads, .model = onnx});
-  return Reranker(std::make_unique<Impl>(
-      Impl{std::move(tokenizer), std::move(engine), program.head_pooling, std::move(head), limit}));
+  return Reranker(std::make_unique<Impl>(Impl{std::move(tokenizer), std::move(engine), limit}));
 }
 
 Reranker::Reranker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -57,8 +51,7 @@ Reranker::~Reranker() = default;
 std::vector<float> Reranker::score(std::string_view query, std::span<const std::string> texts,
                                    bool raw) const {
   constexpr size_t kWindow = 256;  // pairs that are held as tokens at once
-  const size_t width = impl_->engine.hidden_size();
-  std::vector<float> scores;
+  std::vector<float> scores(texts.size());
   for (size_t begin = 0; begin < texts.size(); begin += kWindow) {
     const size_t count = std::min(kWindow, texts.size() - begin);
     std::vector<int32_t> ids;
@@ -75,10 +68,7 @@ std::vector<float> Reranker::score(std::string_view query, std::span<const std::
       }
       offsets.push_back(ids.size());
     }
-    std::vector<float> rows(count * width);
-    impl_->engine.embed({ids, types, offsets}, impl_->pooling, rows.data());
-    const std::vector<float> logits = impl_->head.apply(rows, count, width);
-    scores.insert(scores.end(), logits.begin(), logits.end());
+    impl_->engine.pooled({ids, types, offsets}, scores.data() + begin);
   }
   if (!raw) {
     for (float& score : scores) score = 1 / (1 + std::exp(-score));
