@@ -1,4 +1,4 @@
-// Whole-model speed of each kernel table and precision on random weights, as tokens a second and
+// Whole-model speed of each kernel table and compute on random weights, as tokens a second and
 // linear multiply-adds a second.
 //
 //   engine_bench --benchmark_filter=amx
@@ -31,15 +31,15 @@ struct Tokens {
   TokenBatch batch() const { return {ids, {}, offsets}; }
 };
 
-void run(benchmark::State& state, const std::string& table, Precision precision) {
+void run(benchmark::State& state, const std::string& table, Compute compute) {
   const Engine engine(mini_lm(), {.table = &kernels::table(table),
-                                  .precision = precision,
+                                  .compute = compute,
                                   .threads = static_cast<int>(state.range(2))});
   const Tokens tokens(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
   std::vector<float> out(tokens.batch().sequences() * engine.hidden_size());
-  engine.embed(tokens.batch(), PoolKind::kMean, out.data());
+  engine.pooled(tokens.batch(), out.data());
   for (auto _ : state) {
-    engine.embed(tokens.batch(), PoolKind::kMean, out.data());
+    engine.pooled(tokens.batch(), out.data());
     benchmark::DoNotOptimize(out.data());
   }
   const auto count =
@@ -50,13 +50,13 @@ void run(benchmark::State& state, const std::string& table, Precision precision)
 }
 
 const bool registered = [] {
-  const std::vector<std::pair<const char*, Precision>> tiers = {
-      {"float32", Precision::kFloat32}, {"bf16", Precision::kBfloat16}, {"int8", Precision::kInt8}};
+  const std::vector<std::pair<const char*, Compute>> tiers = {
+      {"float32", Compute::kFloat32}, {"bf16", Compute::kBfloat16}, {"int8", Compute::kInt8}};
   for (const std::string& name : kernels::table_names()) {
     if (name == "reference" || !kernels::why_unsupported(name).empty()) continue;
-    for (const auto& [tier, precision] : tiers) {
-      if (precision == Precision::kBfloat16 && kernels::table(name).bf16.run == nullptr) continue;
-      benchmark::RegisterBenchmark(("engine/" + name + "/" + tier).c_str(), run, name, precision)
+    for (const auto& [tier, compute] : tiers) {
+      if (compute == Compute::kBfloat16 && kernels::table(name).bf16.run == nullptr) continue;
+      benchmark::RegisterBenchmark(("engine/" + name + "/" + tier).c_str(), run, name, compute)
           ->ArgNames({"texts", "tokens", "threads"})
           ->Args({64, 128, 1})
           ->Args({256, 12, 1})

@@ -95,10 +95,10 @@ void attention(const KernelTable& table, bool rounded, int length) {
 
 void whole_model(const KernelTable& table, Tier tier, int texts, int length) {
   static const Program kProgram = RandomBert(kMiniLm).build();
-  const Precision precision = tier == Tier::kFloat32    ? Precision::kFloat32
-                              : tier == Tier::kBfloat16 ? Precision::kBfloat16
-                                                        : Precision::kInt8;
-  const Engine engine(kProgram, {.table = &table, .precision = precision, .threads = 1});
+  const Compute compute = tier == Tier::kFloat32    ? Compute::kFloat32
+                          : tier == Tier::kBfloat16 ? Compute::kBfloat16
+                                                    : Compute::kInt8;
+  const Engine engine(kProgram, {.table = &table, .compute = compute, .threads = 1});
   std::vector<int32_t> ids;
   std::vector<size_t> offsets = {0};
   for (int i = 0; i < texts; ++i) {
@@ -110,7 +110,7 @@ void whole_model(const KernelTable& table, Tier tier, int texts, int length) {
   line(fmt::format("{} whole model, {} texts of {} tokens", tier_name(tier), texts, length),
        speed(layers * static_cast<double>(ids.size()),
              [&] {
-               engine.embed({ids, {}, offsets}, PoolKind::kMean, out.data());
+               engine.pooled({ids, {}, offsets}, out.data());
              }),
        measured_peak(table.name, tier));
 }

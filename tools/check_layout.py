@@ -25,20 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoint": {"graph", "config"},
     "convert": {"checkpoint", "graph", "config", "hub"},
     "passes": {"graph", "config", "hub"},
-    "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
+    "quantize": {"embed", "backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},
-    "backends": {
-        "engine",
-        "plan",
-        "graph",
-        "kernels",
-        "tokenize",
-        "config",
-        "checkpoint",
-        "hub",
-        "http",
-    },
+    "backends": {"engine", "plan", "graph", "kernels", "http"},
+    "embed": {"backends", "plan", "tokenize", "graph", "checkpoint", "config", "hub"},
 }
 ABOVE = {"serve", "pipeline", "evaluate", "benchmark"}  # these may include all that is below them
 

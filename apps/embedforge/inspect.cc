@@ -65,19 +65,20 @@ Json values_json(const std::vector<ValueInfo>& values) {
 /// What the native engine does with the graph: the number of its steps by kind, or why it can't run
 /// it.
 Json native_json(const Graph& graph) {
-  static constexpr std::array<const char*, 8> kKinds = {"embed", "norm",  "linear",    "add",
-                                                        "gate",  "heads", "attention", "pool"};
+  static constexpr std::array<const char*, 7> kKinds = {"embed", "norm",  "linear",   "add",
+                                                        "gate",  "heads", "attention"};
   static_assert(std::variant_size_v<Step> == kKinds.size());
   try {
     const Program program = raise(graph);
     std::map<std::string, int> steps;
     for (const Step& step : program.steps) ++steps[kKinds[step.index()]];
+    if (!program.head.empty()) steps["pool"] = 1;
     return {{"runs", true},
             {"steps", steps},
             {"hidden_size", program.hidden_size},
             {"max_positions", program.max_positions},
             {"vocabulary", program.vocabulary},
-            {"pooling_in_graph", program.pooled >= 0}};
+            {"pooling_in_graph", !program.head.empty()}};
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNotSupported) throw;
     return {{"runs", false}, {"reason", error.what()}};

@@ -37,24 +37,6 @@ constexpr Advice kAdvice[] = {
     {"ordering search results", "BAAI/bge-reranker-base", "278 M, scores, 512"},
 };
 
-const char* pooling_name(PoolingMode mode) {
-  switch (mode) {
-    case PoolingMode::kCls:
-      return "cls";
-    case PoolingMode::kMax:
-      return "max";
-    case PoolingMode::kMean:
-      return "mean";
-    case PoolingMode::kMeanSqrtLength:
-      return "mean_sqrt_len";
-    case PoolingMode::kWeightedMean:
-      return "weightedmean";
-    case PoolingMode::kLast:
-      return "last";
-  }
-  return "";
-}
-
 int64_t vector_width(const ModelConfig& config) {
   int64_t width = config.hidden_size * static_cast<int64_t>(config.pooling.size());
   for (const HeadModule& module : config.head) {

@@ -34,8 +34,8 @@ constexpr std::array<std::string_view, 5> kTexts = {
 constexpr double kTolerance = 1e-4;
 
 /// Mean or first token of the reference's rows, by the first pooling mode.
-std::vector<double> pooled(const std::vector<double>& hidden, size_t width, PoolingMode mode) {
-  const size_t tokens = mode == PoolingMode::kCls ? 1 : hidden.size() / width;
+std::vector<double> pooled(const std::vector<double>& hidden, size_t width, Pooling mode) {
+  const size_t tokens = mode == Pooling::kCls ? 1 : hidden.size() / width;
   std::vector<double> sum(width, 0.0);
   for (size_t t = 0; t < tokens; ++t) {
     for (size_t j = 0; j < width; ++j)
@@ -66,10 +66,9 @@ void verify_model(const std::string& checkpoint, const std::filesystem::path& wr
   const BertConfig bert = read_bert_config(JsonFile::read(config.transformer / "config.json"));
   const TensorMap weights = bert_weights(bert, read_checkpoint(config.transformer).tensors);
   const Tokenizer tokenizer = Tokenizer::load(config.transformer);
-  const PoolingMode mode =
-      config.pooling.front() == PoolingMode::kCls ? PoolingMode::kCls : PoolingMode::kMean;
+  const Pooling mode = config.pooling.front() == Pooling::kCls ? Pooling::kCls : Pooling::kMean;
   const Embedder embedder = Embedder::load(
-      written.string(), {.pooling = mode == PoolingMode::kCls ? Pooling::kCls : Pooling::kMean});
+      written.string(), {.pooling = mode == Pooling::kCls ? Pooling::kCls : Pooling::kMean});
   const Matrix vectors = embedder.encode(kTexts, {.normalize = config.normalize});
 
   double largest = 0;

@@ -61,8 +61,8 @@ std::string weights_folder(const EngineRequest& request) {
 /// What the peers' side can do itself: "mean" or "cls"; "" for anything else.
 std::string simple_pooling(const ModelConfig& config) {
   if (!config.head.empty() || config.pooling.size() != 1) return "";
-  if (config.pooling.front() == PoolingMode::kMean) return "mean";
-  return config.pooling.front() == PoolingMode::kCls ? "cls" : "";
+  if (config.pooling.front() == Pooling::kMean) return "mean";
+  return config.pooling.front() == Pooling::kCls ? "cls" : "";
 }
 
 json peer_start(const EngineRequest& request, const ModelFiles& files, const ModelConfig& config) {
@@ -99,7 +99,7 @@ Engine peer_engine(const Peer& peer, const EngineRequest& request, const fs::pat
   return out;
 }
 
-Engine native_engine(const std::string& name, const fs::path& onnx, Precision precision,
+Engine native_engine(const std::string& name, const fs::path& onnx, Compute precision,
                      const EngineRequest& request) {
   return {.name = name,
           .process = {{"/proc/self/exe", "bench-worker"},
@@ -129,13 +129,13 @@ std::vector<Engine> make_engines(const EngineRequest& request,
     if (asked_for(request.against, peer.name))
       out.push_back(peer_engine(peer, request, files.work, start));
   }
-  out.push_back(native_engine("native", files.float32, Precision::kAuto, request));
-  out.push_back(native_engine("native:bf16", files.float32, Precision::kBfloat16, request));
+  out.push_back(native_engine("native", files.float32, Compute::kAuto, request));
+  out.push_back(native_engine("native:bf16", files.float32, Compute::kBfloat16, request));
   if (kernels::best_table().bf16.run == nullptr) {
     out.back().missing =
         std::string("the kernels ") + kernels::best_table().name + " have no bfloat16";
   }
-  out.push_back(native_engine("native:int8", files.int8, Precision::kAuto, request));
+  out.push_back(native_engine("native:int8", files.int8, Compute::kAuto, request));
   if (files.int8.empty()) out.back().missing = files.int8_reason;
   return out;
 }

@@ -34,7 +34,7 @@ void say(const json& line, const Matrix* vectors = nullptr) {
 Embedder load(const json& start) {
   EmbedderOptions options;
   options.threads = start.at("threads").get<int>();
-  options.precision = static_cast<Precision>(start.at("precision").get<int>());
+  options.compute = static_cast<Compute>(start.at("precision").get<int>());
   return Embedder::load(start.at("onnx").get<std::string>(), options);
 }
 

@@ -15,17 +15,17 @@ namespace {
 struct Mode {
   const char* flag;  // 1_Pooling/config.json of sentence-transformers up to 5
   const char* name;  // "pooling_mode" of later versions
-  PoolingMode mode;
+  Pooling mode;
 };
 
 // In the order in which several modes are concatenated.
 constexpr std::array<Mode, 6> kModes = {{
-    {"pooling_mode_cls_token", "cls", PoolingMode::kCls},
-    {"pooling_mode_max_tokens", "max", PoolingMode::kMax},
-    {"pooling_mode_mean_tokens", "mean", PoolingMode::kMean},
-    {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", PoolingMode::kMeanSqrtLength},
-    {"pooling_mode_weightedmean_tokens", "weightedmean", PoolingMode::kWeightedMean},
-    {"pooling_mode_lasttoken", "lasttoken", PoolingMode::kLast},
+    {"pooling_mode_cls_token", "cls", Pooling::kCls},
+    {"pooling_mode_max_tokens", "max", Pooling::kMax},
+    {"pooling_mode_mean_tokens", "mean", Pooling::kMean},
+    {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", Pooling::kMeanSqrtLength},
+    {"pooling_mode_weightedmean_tokens", "weightedmean", Pooling::kWeightedMean},
+    {"pooling_mode_lasttoken", "lasttoken", Pooling::kLast},
 }};
 
 // Names that sentence_bert_config.json had for other architectures, in the order they are tried.
@@ -35,7 +35,7 @@ constexpr std::array<const char*, 7> kLengthFiles = {
     "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
     "sentence_xlnet_config.json"};
 
-PoolingMode mode_by_name(const std::string& name, const std::string& file) {
+Pooling mode_by_name(const std::string& name, const std::string& file) {
   for (const Mode& mode : kModes) {
     if (name == mode.name) return mode.mode;
   }
@@ -61,7 +61,7 @@ void read_pooling(const std::filesystem::path& folder, ModelConfig& config) {
       if (file.boolean(mode.flag, false)) config.pooling.push_back(mode.mode);
     }
   }
-  if (config.pooling.empty()) config.pooling.push_back(PoolingMode::kMean);
+  if (config.pooling.empty()) config.pooling.push_back(Pooling::kMean);
 }
 
 /// A path of modules.json, which must stay within the folder.
@@ -194,13 +194,6 @@ int64_t first_integer(const JsonFile& file, std::initializer_list<const char*> n
 }
 
 }  // namespace
-
-const char* pooling_mode_name(PoolingMode mode) {
-  for (const Mode& known : kModes) {
-    if (known.mode == mode) return known.name;
-  }
-  return "";
-}
 
 ModelConfig read_model_config(const std::filesystem::path& folder) {
   std::error_code ignored;

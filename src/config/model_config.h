@@ -8,13 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "embedforge/pooling.h"
+
 namespace embedforge {
-
-/// 1_Pooling/config.json's modes; several true ones are concatenated in this order.
-enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLast };
-
-/// The mode's name in sentence-transformers: "mean", "cls", "lasttoken" and so on.
-const char* pooling_mode_name(PoolingMode mode);
 
 /// A module between Pooling and Normalize in modules.json, with its folder of config.json and
 /// weights.
@@ -41,7 +37,8 @@ struct ModelConfig {
   int64_t max_length =
       0;  // sentence_bert_config.json max_seq_length, else the tokenizer's or the model's limit
   bool lower_case = false;  // sentence_bert_config.json do_lower_case
-  std::vector<PoolingMode> pooling = {PoolingMode::kMean};
+  /// 1_Pooling/config.json's; several are concatenated in this order.
+  std::vector<Pooling> pooling = {Pooling::kMean};
   bool include_prompt =
       true;  // 1_Pooling include_prompt: false leaves the prompt's tokens out of the pooling
   std::vector<HeadModule> head;  // in the order in which they are applied

@@ -59,9 +59,10 @@ fs::path find_onnx(const fs::path& folder, const std::string& file) {
   if (found.empty()) found = onnx_in(folder / "onnx");
   if (found.size() == 1) return found.front();
   if (found.empty()) {
-    throw_bad_input(folder.string() +
-                    ": has no onnx/model.onnx; make one with `embedforge convert " +
-                    folder.string() + " -o DIR`");
+    throw_bad_input(
+        folder.string() +
+        ": No ONNX file found in it or in its onnx/; make one with `embedforge convert " +
+        folder.string() + " -o DIR`");
   }
   std::string names;
   for (const fs::path& path : found)

@@ -25,23 +25,23 @@ class PoolingBuilder {
         build_.add("pooling.wide_mask", "Unsqueeze", {real, build_.integers("axis.last", {-1})});
   }
 
-  std::string add(PoolingMode mode) {
+  std::string add(Pooling mode) {
     switch (mode) {
-      case PoolingMode::kCls:
+      case Pooling::kCls:
         return build_.add("pooling.cls", "Gather",
                           {kHidden, build_.constant("pooling.first", Tensor::from_ints({}, {0}))},
                           {{"axis", int64_t{1}}});
-      case PoolingMode::kMax:
+      case Pooling::kMax:
         return maximum();
-      case PoolingMode::kMean:
+      case Pooling::kMean:
         return build_.add("pooling.mean", "Div", {sum("pooling.sum", mask_), token_count()});
-      case PoolingMode::kMeanSqrtLength:
+      case Pooling::kMeanSqrtLength:
         return build_.add("pooling.mean_sqrt", "Div",
                           {sum("pooling.sqrt_sum", mask_),
                            build_.add("pooling.sqrt_count", "Sqrt", {token_count()})});
-      case PoolingMode::kWeightedMean:
+      case Pooling::kWeightedMean:
         return weighted_mean();
-      case PoolingMode::kLast:
+      case Pooling::kLast:
         return last();
     }
     return "";
@@ -141,7 +141,7 @@ void add_pooling(Graph& graph, const ModelConfig& config, int64_t hidden_size) {
   PoolingBuilder builder(graph);
   std::vector<std::string> parts;
   parts.reserve(config.pooling.size());
-  for (const PoolingMode mode : config.pooling) parts.push_back(builder.add(mode));
+  for (const Pooling mode : config.pooling) parts.push_back(builder.add(mode));
   std::string pooled = builder.joined(parts);
   int64_t width = hidden_size * static_cast<int64_t>(config.pooling.size());
   for (size_t i = 0; i < config.head.size(); ++i) {

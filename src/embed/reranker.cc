@@ -1,51 +1,28 @@
-// A cross-encoder: pairs through the engine, then the graph's own head.
+// A cross-encoder: pairs as one sequence each, and what its graph says of them.
 #include "embedforge/reranker.h"
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
+#include <utility>
 
-#include "backends/pooled_layers.h"
-#include "config/model_config.h"
+#include "embed/local_model.h"
+#include "embed/options.h"
 #include "embedforge/error.h"
-#include "engine/engine.h"
-#include "graph/read_onnx.h"
-#include "hub/hub.h"
-#include "plan/raise.h"
-#include "tokenize/tokenizer.h"
 
 namespace embedforge {
 
 struct Reranker::Impl {
-  Tokenizer tokenizer;
-  Engine engine;
-  PoolKind pooling;
-  PooledLayers head;
-  size_t max_length;
+  std::unique_ptr<LocalModel> model;
 };
 
 Reranker Reranker::load(const std::string& model, const EmbedderOptions& options) {
-  const ResolvedModel resolved = resolve_model(model);
-  const std::filesystem::path onnx = resolved.onnx(options.file);
-  const ModelConfig config = read_model_config(resolved.folder);
-  Tokenizer tokenizer = Tokenizer::load(
-      options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer));
-  const Program program = raise(read_onnx(onnx));
-  PooledLayers head(program.head);
-  if (head.empty() || head.width(0) != 1) {
-    throw_not_supported(onnx.string() +
-                        ": is no cross-encoder: its graph doesn't end in one score a text");
+  check_options(options);
+  if (!is_local_backend(options.backend)) {
+    throw_not_supported("backend " + options.backend +
+                        " scores no pairs; use native or onnxruntime");
   }
-  auto limit = static_cast<size_t>(std::max<int64_t>(0, config.max_length));
-  if (options.max_length > 0) limit = static_cast<size_t>(options.max_length);
-  if (program.max_positions > 0) {
-    const auto most = static_cast<size_t>(program.max_positions);
-    limit = limit == 0 ? most : std::min(limit, most);
-  }
-  Engine engine(program,
-                {.precision = options.precision, .threads = options.threads, .model = onnx});
-  return Reranker(std::make_unique<Impl>(
-      Impl{std::move(tokenizer), std::move(engine), program.head_pooling, std::move(head), limit}));
+  if (options.pooling) throw_usage("pooling has no meaning for a cross-encoder");
+  return Reranker(std::make_unique<Impl>(Impl{LocalModel::load(model, options, Want::kScores)}));
 }
 
 Reranker::Reranker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -56,28 +33,11 @@ Reranker::~Reranker() = default;
 std::vector<float> Reranker::score(std::string_view query, std::span<const std::string> texts,
                                    bool raw) const {
   constexpr size_t kWindow = 256;  // pairs that are held as tokens at once
-  const size_t width = impl_->engine.hidden_size();
   std::vector<float> scores;
   for (size_t begin = 0; begin < texts.size(); begin += kWindow) {
     const size_t count = std::min(kWindow, texts.size() - begin);
-    std::vector<int32_t> ids;
-    std::vector<int32_t> types;
-    std::vector<size_t> offsets = {0};
-    for (size_t i = begin; i < begin + count; ++i) {
-      try {
-        const Encoding pair =
-            impl_->tokenizer.encode_pair(query, texts[i], {.max_length = impl_->max_length});
-        ids.insert(ids.end(), pair.ids.begin(), pair.ids.end());
-        types.insert(types.end(), pair.type_ids.begin(), pair.type_ids.end());
-      } catch (const Error& e) {
-        throw Error(e.code(), "text " + std::to_string(i) + ": " + e.what());
-      }
-      offsets.push_back(ids.size());
-    }
-    std::vector<float> rows(count * width);
-    impl_->engine.embed({ids, types, offsets}, impl_->pooling, rows.data());
-    const std::vector<float> logits = impl_->head.apply(rows, count, width);
-    scores.insert(scores.end(), logits.begin(), logits.end());
+    const Matrix logits = impl_->model->score(query, texts.subspan(begin, count), begin);
+    scores.insert(scores.end(), logits.values.begin(), logits.values.end());
   }
   if (!raw) {
     for (float& score : scores) score = 1 / (1 + std::exp(-score));

@@ -7,6 +7,24 @@
 #include "hub/hub.h"
 
 namespace embedforge {
+namespace {
+
+/// append(text) for each, then its end. An error names the text by its index.
+template <typename Texts, typename Append>
+void each_text(const Texts& texts, size_t first, TokenizedTexts& out, Append append) {
+  out.offsets.reserve(texts.size() + 1);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    try {
+      append(texts[i]);
+    } catch (const Error& e) {
+      throw Error(e.code(), "text " + std::to_string(first + i) + ": " + e.what());
+    }
+    out.offsets.push_back(out.ids.size());
+  }
+}
+
+}  // namespace
+
 TextModel TextModel::load(const std::string& model, const EmbedderOptions& options) {
   const ResolvedModel resolved = resolve_model(model);
   std::filesystem::path onnx = resolved.onnx(options.file);
@@ -38,43 +56,32 @@ std::string_view TextModel::prepared(std::string_view text, std::string_view pro
   return changed;
 }
 
-TokenRows TextModel::tokenize(const TextBatch& batch) const {
-  TokenRows rows;
-  rows.offsets.reserve(batch.texts.size() + 1);
-  rows.offsets.push_back(0);
+TokenizedTexts TextModel::tokenize(const TextBatch& batch) const {
+  TokenizedTexts out;
   std::string changed;
-  for (size_t i = 0; i < batch.texts.size(); ++i) {
-    try {
-      tokenizer.append_ids(prepared(batch.texts[i], batch.prompt, changed),
-                           {.max_length = max_length}, rows.ids);
-    } catch (const Error& e) {
-      throw Error(e.code(), "text " + std::to_string(batch.first + i) + ": " + e.what());
-    }
-    rows.offsets.push_back(rows.ids.size());
-  }
+  each_text(batch.texts, batch.first, out, [&](std::string_view text) {
+    tokenizer.append_ids(prepared(text, batch.prompt, changed), {.max_length = max_length},
+                         out.ids);
+  });
   if (!batch.prompt.empty() && !config.include_prompt) {
     // As sentence-transformers counts: the prompt by itself, without a special token at its end.
     const Encoding prompt =
         tokenizer.encode(prepared(batch.prompt, "", changed), {.max_length = max_length});
-    rows.skip = prompt.ids.size();
-    if (rows.skip > 0 && prompt.special.back() != 0) --rows.skip;
+    out.skip = prompt.ids.size();
+    if (out.skip > 0 && prompt.special.back() != 0) --out.skip;
   }
-  return rows;
+  return out;
 }
 
-std::string TextModel::prompt_of(const EncodeOptions& options) const {
-  if (!options.prompt.empty()) return options.prompt;
-  const std::string& name =
-      options.prompt_name.empty() ? config.default_prompt_name : options.prompt_name;
-  if (name.empty()) return "";
-  const auto found = config.prompts.find(name);
-  if (found == config.prompts.end()) {
-    std::string names;
-    for (const auto& [key, text] : config.prompts) names += (names.empty() ? "" : ", ") + key;
-    throw_usage("prompt_name '" + name + "' isn't among the model's prompts (" +
-                (names.empty() ? "it has none" : names) + ")");
-  }
-  return found->second;
+TokenizedTexts TextModel::tokenize_pairs(std::string_view query, std::span<const std::string> texts,
+                                         size_t first) const {
+  TokenizedTexts out;
+  each_text(texts, first, out, [&](std::string_view text) {
+    const Encoding pair = tokenizer.encode_pair(query, text, {.max_length = max_length});
+    out.ids.insert(out.ids.end(), pair.ids.begin(), pair.ids.end());
+    out.type_ids.insert(out.type_ids.end(), pair.type_ids.begin(), pair.type_ids.end());
+  });
+  return out;
 }
 
 }  // namespace embedforge

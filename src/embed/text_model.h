@@ -1,24 +1,29 @@
 // Takes: a model's name. Gives: everything of it but the network: files, settings, tokenizer; texts
-// become a ragged token batch. Never: knows who runs the network.
+// become a token batch. Never: knows who runs the network.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "backends/backend.h"
+#include "base/token_batch.h"
 #include "config/model_config.h"
 #include "tokenize/tokenizer.h"
 
 namespace embedforge {
 
-struct TokenRows {
-  std::vector<int32_t> ids;
-  std::vector<size_t> offsets;  // texts + 1 entries
-  size_t skip = 0;  // tokens at the start of each text that pooling leaves out (the prompt's)
+/// The tokens of texts, or of pairs of texts (with types), one after another.
+struct TokenizedTexts {
+  std::vector<int32_t> ids, type_ids;
+  std::vector<size_t> offsets = {0};
+  size_t skip = 0;
+
+  TokenBatch batch() const { return {ids, type_ids, offsets, skip}; }
 };
 
 struct TextModel {
@@ -36,10 +41,11 @@ struct TextModel {
   /// wants that. `changed` holds it if need be.
   std::string_view prepared(std::string_view text, std::string_view prompt,
                             std::string& changed) const;
-  /// Errors: kBadInput for invalid UTF-8, with the text's index.
-  TokenRows tokenize(const TextBatch& batch) const;
-  /// The prompt that the options ask for. Errors: kUsage for a name that the model hasn't.
-  std::string prompt_of(const EncodeOptions& options) const;
+  /// Errors: kBadInput for invalid UTF-8, with the text's index counted from batch.first.
+  TokenizedTexts tokenize(const TextBatch& batch) const;
+  /// The query with each text; `first`: the first one's index, for messages.
+  TokenizedTexts tokenize_pairs(std::string_view query, std::span<const std::string> texts,
+                                size_t first) const;
 };
 
 }  // namespace embedforge

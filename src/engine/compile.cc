@@ -36,12 +36,12 @@ int choose_chunk(const kernels::LinearKernel& kernel, Tier tier, int width, int 
 struct StalePack : std::exception {};
 
 /// Attention is rounded as much as the layers are.
-decltype(AttentionOp::kernel) attention_kernel(const Program& program, Precision precision,
+decltype(AttentionOp::kernel) attention_kernel(const Program& program, Compute compute,
                                                const kernels::KernelTable& table) {
   const auto any = [&](Tier tier) {
     return std::any_of(program.steps.begin(), program.steps.end(), [&](const Step& s) {
       const auto* linear = std::get_if<LinearStep>(&s);
-      return linear != nullptr && choose_tier(linear->weight, precision, table) == tier;
+      return linear != nullptr && choose_tier(linear->weight, compute, table) == tier;
     });
   };
   if (any(Tier::kInt8)) return table.attention_i16;
@@ -50,13 +50,13 @@ decltype(AttentionOp::kernel) attention_kernel(const Program& program, Precision
 
 class Compiler {
  public:
-  Compiler(const Program& program, Precision precision, const kernels::KernelTable& table,
+  Compiler(const Program& program, Compute compute, const kernels::KernelTable& table,
            PackCache* cache)
       : program_(program),
-        precision_(precision),
+        compute_(compute),
         table_(table),
         cache_(cache),
-        attention_(attention_kernel(program, precision, table)) {
+        attention_(attention_kernel(program, compute, table)) {
     count_uses();
   }
 
@@ -121,7 +121,7 @@ class Compiler {
   /// Those of input channels [k_begin, k_begin + k_count), counted from k_begin.
   FloatChannels pack_floats(const Weight& weight, int64_t k_begin, int64_t k_count) const {
     FloatChannels out;
-    if (!keeps_integers(weight, precision_, table_)) return out;
+    if (!keeps_integers(weight, compute_, table_)) return out;
     const auto up = [](size_t count, size_t step) { return (count + step - 1) / step * step; };
     const auto n = static_cast<size_t>(weight.n);
     out.stride = up(n, kernels::kFloatColumns);
@@ -155,18 +155,17 @@ class Compiler {
     const auto* down = peek<LinearStep>();
     if (step.activation != Activation::kNone && down != nullptr && down->in == step.out &&
         only_use(step.out) && down->activation == Activation::kNone &&
-        choose_tier(step.weight, precision_, table_) ==
-            choose_tier(down->weight, precision_, table_)) {
+        choose_tier(step.weight, compute_, table_) == choose_tier(down->weight, compute_, table_)) {
       take_feed_forward(step, *down);
       return;
     }
     LinearOp op;
     op.in = step.in;
-    op.weight = pack(step.weight, 0, step.weight.k, choose_tier(step.weight, precision_, table_));
+    op.weight = pack(step.weight, 0, step.weight.k, choose_tier(step.weight, compute_, table_));
     op.floats = pack_floats(step.weight, 0, step.weight.k);
-    op.channel_scale = channel_scale(step.weight, precision_, table_);
+    op.channel_scale = channel_scale(step.weight, compute_, table_);
     op.bias = step.bias;
-    op.act = act_of(step.activation);
+    op.act = step.activation;
     LinearTail tail{op, step.out};
     take_tail(tail);
     ops_.emplace_back(std::move(op));
@@ -174,16 +173,16 @@ class Compiler {
 
   void take_feed_forward(const LinearStep& up, const LinearStep& down) {
     ++next_;
-    const Tier tier = choose_tier(up.weight, precision_, table_);
+    const Tier tier = choose_tier(up.weight, compute_, table_);
     FeedForwardOp op;
     op.in = up.in;
-    op.act = act_of(up.activation);
+    op.act = up.activation;
     op.up_bias = up.bias;
     op.down_bias = down.bias;
     op.up = pack(up.weight, 0, up.weight.k, tier);
     op.up_floats = pack_floats(up.weight, 0, up.weight.k);
-    op.up_scale = channel_scale(up.weight, precision_, table_);
-    op.down_scale = channel_scale(down.weight, precision_, table_);
+    op.up_scale = channel_scale(up.weight, compute_, table_);
+    op.down_scale = channel_scale(down.weight, compute_, table_);
     op.chunk = choose_chunk(*op.up.kernel, tier, op.up.k, op.up.n);
     for (int64_t k = 0; k < down.weight.k; k += op.chunk) {
       const int64_t count = std::min<int64_t>(op.chunk, down.weight.k - k);
@@ -219,10 +218,9 @@ class Compiler {
     ++next_;
     ops_.emplace_back(step);
   }
-  void take(const PoolStep&) { ++next_; }  // the engine pools as its caller says
 
   const Program& program_;
-  const Precision precision_;
+  const Compute compute_;
   const kernels::KernelTable& table_;
   PackCache* cache_;
   decltype(AttentionOp::kernel) const attention_;
@@ -233,33 +231,15 @@ class Compiler {
 
 }  // namespace
 
-kernels::Act act_of(Activation a) {
-  switch (a) {
-    case Activation::kGelu:
-      return kernels::Act::kGelu;
-    case Activation::kGeluTanh:
-      return kernels::Act::kGeluTanh;
-    case Activation::kRelu:
-      return kernels::Act::kRelu;
-    case Activation::kSilu:
-      return kernels::Act::kSilu;
-    case Activation::kTanh:
-      return kernels::Act::kTanh;
-    case Activation::kNone:
-      break;
-  }
-  return kernels::Act::kNone;
-}
-
-Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table,
+Compiled compile(const Program& program, Compute compute, const kernels::KernelTable& table,
                  PackCache* cache) {
   if (program.hidden < 0) throw_not_supported("the graph has no token embeddings as an output");
   Compiled out;
   try {
-    out.ops = Compiler(program, precision, table, cache).run();
+    out.ops = Compiler(program, compute, table, cache).run();
   } catch (const StalePack&) {
     cache->start_over();
-    out.ops = Compiler(program, precision, table, cache).run();
+    out.ops = Compiler(program, compute, table, cache).run();
   }
   if (cache != nullptr) cache->commit();
   for (Op& op : std::views::reverse(out.ops)) {

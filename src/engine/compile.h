@@ -40,7 +40,7 @@ struct LinearOp {
   std::vector<float> channel_scale;  // of the input, or empty
   FloatChannels floats;
   std::vector<float> bias;
-  kernels::Act act = kernels::Act::kNone;
+  Activation act = Activation::kNone;
   std::optional<NormValues> norm;
 };
 
@@ -54,7 +54,7 @@ struct FeedForwardOp {
   std::vector<float> up_scale, down_scale;  // of the input channels, or empty
   FloatChannels up_floats;
   std::vector<float> up_bias;
-  kernels::Act act = kernels::Act::kNone;
+  Activation act = Activation::kNone;
   std::vector<PackedLinear> down;          // rows of [inner, width], one a chunk
   std::vector<FloatChannels> down_floats;  // one a chunk, channels counted from its begin
   std::vector<float> down_bias;
@@ -91,11 +91,9 @@ struct Compiled {
   int64_t max_positions = 0, vocabulary = 0;
 };
 
-kernels::Act act_of(Activation a);
-
 /// Packed weights come from `cache` (may be null) when it has them, and go to it when it doesn't.
 /// Errors: kNotSupported for a step that no kernel computes; as pack_linear().
-Compiled compile(const Program& program, Precision precision, const kernels::KernelTable& table,
+Compiled compile(const Program& program, Compute compute, const kernels::KernelTable& table,
                  PackCache* cache = nullptr);
 
 }  // namespace embedforge

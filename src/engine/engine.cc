@@ -1,7 +1,6 @@
 #include "engine/engine.h"
 
 #include <atomic>
-#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -11,6 +10,7 @@
 #include "embedforge/error.h"
 #include "engine/compile.h"
 #include "engine/execute.h"
+#include "engine/head.h"
 #include "engine/pack_cache.h"
 #include "kernels/select.h"
 
@@ -20,28 +20,6 @@ namespace {
 /// Tokens a tile: enough rows to reuse each weight that is brought from memory. From 64 to 384 the
 /// speed of the AVX2 table was the same within the noise.
 constexpr int kTileTokens = 256;
-
-void pool_rows(const kernels::KernelTable& table, PoolKind kind, const float* rows, int length,
-               size_t width, float* out) {
-  const auto count = static_cast<size_t>(length);
-  if (kind == PoolKind::kCls || kind == PoolKind::kLast) {
-    std::memcpy(out, rows + (kind == PoolKind::kCls ? 0 : count - 1) * width,
-                width * sizeof(float));
-    return;
-  }
-  std::memcpy(out, rows, width * sizeof(float));
-  for (size_t r = 1; r < count; ++r) {
-    if (kind == PoolKind::kMax) {
-      for (size_t i = 0; i < width; ++i) out[i] = std::max(out[i], rows[r * width + i]);
-    } else {
-      table.add(out, rows + r * width, out, width);
-    }
-  }
-  if (kind == PoolKind::kMax) return;
-  const auto n = static_cast<float>(length);
-  const float divisor = kind == PoolKind::kMeanSqrtLength ? std::sqrt(n) : n;
-  for (size_t i = 0; i < width; ++i) out[i] /= divisor;
-}
 
 /// Loads the thread's tile registers for as long as it computes.
 class Entered {
@@ -59,26 +37,12 @@ class Entered {
   const kernels::KernelTable& table_;
 };
 
-const char* precision_name(Precision p) {
-  switch (p) {
-    case Precision::kFloat32:
-      return "float32";
-    case Precision::kBfloat16:
-      return "bf16";
-    case Precision::kInt8:
-      return "int8";
-    case Precision::kAuto:
-      break;
-  }
-  return "auto";
-}
-
 Compiled compile_cached(const Program& program, const EngineOptions& options,
                         const kernels::KernelTable& table) {
   const std::optional<std::filesystem::path> folder = pack_cache_folder();
-  if (options.model.empty() || !folder) return compile(program, options.precision, table);
-  PackCache cache(*folder, pack_key(options.model, table.name, precision_name(options.precision)));
-  return compile(program, options.precision, table, &cache);
+  if (options.model.empty() || !folder) return compile(program, options.compute, table);
+  PackCache cache(*folder, pack_key(options.model, table.name, compute_name(options.compute)));
+  return compile(program, options.compute, table, &cache);
 }
 
 struct Worker {
@@ -100,6 +64,7 @@ struct Crew {
 struct Engine::Impl {
   const kernels::KernelTable& table;
   Compiled program;
+  std::optional<Head> head;
   int threads;
   mutable PerProcess<Crew> crew;
 
@@ -107,7 +72,9 @@ struct Engine::Impl {
       : table(options.table != nullptr ? *options.table : kernels::best_table()),
         program(compile_cached(source, options, table)),
         threads(options.threads > 0 ? options.threads : available_threads()),
-        crew([this] { return std::make_unique<Crew>(threads); }) {}
+        crew([this] { return std::make_unique<Crew>(threads); }) {
+    if (!source.head.empty()) head.emplace(source.head, static_cast<size_t>(program.hidden_size));
+  }
 
   void check(const TokenBatch& batch) const {
     if (batch.sequences() > 0 && batch.offsets.back() != batch.ids.size())
@@ -243,28 +210,26 @@ size_t Engine::hidden_size() const { return static_cast<size_t>(impl_->program.h
 int Engine::threads() const { return impl_->threads; }
 const kernels::KernelTable& Engine::table() const { return impl_->table; }
 
-void Engine::embed(const TokenBatch& batch, PoolKind pooling, float* out) const {
-  const size_t width = hidden_size();
+size_t Engine::width() const { return impl_->head ? impl_->head->width() : hidden_size(); }
+
+void Engine::pooled(const TokenBatch& batch, float* out) const {
+  if (!impl_->head) throw Error(ErrorCode::kBug, "a program without a head gives no vectors");
+  const Head& head = *impl_->head;
+  const size_t width = head.width();
   for (size_t i = 0; i < batch.sequences(); ++i) {
-    if (batch.offsets[i + 1] == batch.offsets[i])
-      std::memset(out + i * width, 0, width * sizeof(float));
+    if (batch.length(i) == 0) std::fill_n(out + i * width, width, 0.0F);
   }
-  const Rows wanted = pooling == PoolKind::kCls    ? Rows::kFirst
-                      : pooling == PoolKind::kLast ? Rows::kLast
-                                                   : Rows::kAll;
+  const std::optional<Pooling> pooling =
+      batch.skip == 0 ? head.only_pooling() : std::optional<Pooling>();
+  const Rows wanted = pooling == Pooling::kCls    ? Rows::kFirst
+                      : pooling == Pooling::kLast ? Rows::kLast
+                                                  : Rows::kAll;
   impl_->run(batch, wanted, [&](const TileSequence& s, const float* rows) {
-    pool_rows(impl_->table, pooling, rows, s.length, width, out + s.index * width);
+    head.apply(rows, static_cast<size_t>(s.length), batch.skip, out + s.index * width);
   });
 }
 
-void Engine::for_each(const TokenBatch& batch,
-                      const std::function<void(size_t, const float*, size_t)>& use) const {
-  impl_->run(batch, Rows::kAll, [&](const TileSequence& s, const float* rows) {
-    use(s.index, rows, static_cast<size_t>(s.length));
-  });
-}
-
-void Engine::hidden_states(const TokenBatch& batch, float* out) const {
+void Engine::tokens(const TokenBatch& batch, float* out) const {
   const size_t width = hidden_size();
   impl_->run(batch, Rows::kAll, [&](const TileSequence& s, const float* rows) {
     std::memcpy(out + s.first * width, rows, static_cast<size_t>(s.length) * width * sizeof(float));

@@ -4,30 +4,19 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <span>
 
-#include "embedforge/embedder.h"
+#include "base/token_batch.h"
+#include "embedforge/compute.h"
 #include "kernels/table.h"
 #include "plan/program.h"
 
 namespace embedforge {
 
-/// Sequences one after another: sequence i has the tokens [offsets[i], offsets[i + 1]).
-struct TokenBatch {
-  std::span<const int32_t> ids;
-  std::span<const int32_t> type_ids;  // empty: all 0
-  std::span<const size_t> offsets;    // sequences + 1 entries
-
-  size_t sequences() const { return offsets.empty() ? 0 : offsets.size() - 1; }
-};
-
 struct EngineOptions {
   const kernels::KernelTable* table = nullptr;  // nullptr: kernels::best_table()
-  Precision precision = Precision::kAuto;
+  Compute compute = Compute::kAuto;
   int threads = 0;  // 0: available_threads()
   std::filesystem::path
       model;  // of the program, so that its packed weights can be cached; empty: they are not
@@ -35,7 +24,7 @@ struct EngineOptions {
 
 class Engine {
  public:
-  /// Packs the weights. Errors: kNotSupported (a precision that the table lacks), kBadInput (NaN or
+  /// Packs the weights. Errors: kNotSupported (a compute that the table lacks), kBadInput (NaN or
   /// infinite weights, named).
   explicit Engine(const Program& program, const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
@@ -43,21 +32,17 @@ class Engine {
   ~Engine();
 
   size_t hidden_size() const;
+  size_t width() const;  // of pooled(): what the program's head gives
   int threads() const;
   const kernels::KernelTable& table() const;
 
-  /// One row of hidden_size() floats for each sequence. Empty sequences give zeros. Thread-safe;
-  /// calls take turns. Errors: kBadInput for an id outside the vocabulary or a sequence longer than
-  /// the model's positions.
-  void embed(const TokenBatch& batch, PoolKind pooling, float* out) const;
-
-  /// Calls use(sequence, rows, length) once for each sequence that isn't empty, with its token
-  /// embeddings [length, hidden_size()], from several threads at once.
-  void for_each(const TokenBatch& batch,
-                const std::function<void(size_t, const float*, size_t)>& use) const;
+  /// What the program's head makes of each sequence, [sequences, width()]; zeros for an empty one.
+  /// Thread-safe; calls take turns. Errors: kBadInput for an id outside the vocabulary or a
+  /// sequence longer than the model's positions; kBug for a program without a head.
+  void pooled(const TokenBatch& batch, float* out) const;
 
   /// The token embeddings, [tokens, hidden_size()].
-  void hidden_states(const TokenBatch& batch, float* out) const;
+  void tokens(const TokenBatch& batch, float* out) const;
 
  private:
   struct Impl;

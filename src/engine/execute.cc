@@ -338,7 +338,7 @@ class Executor {
     const auto [begin, end] = team_.part(tile_.rows);
     for (auto row = static_cast<size_t>(begin); row < static_cast<size_t>(end); ++row) {
       table_.gate(value(op.gate) + row * width(op.gate) + op.gate_column,
-                  value(op.up) + row * width(op.up) + op.up_column, act_of(op.activation),
+                  value(op.up) + row * width(op.up) + op.up_column, op.activation,
                   value(op.out) + row * width(op.out), static_cast<size_t>(op.width));
     }
   }

@@ -61,11 +61,10 @@ std::optional<fs::path> pack_cache_folder() {
   return std::nullopt;
 }
 
-std::string pack_key(const fs::path& model, const std::string& table,
-                     const std::string& precision) {
+std::string pack_key(const fs::path& model, const std::string& table, const std::string& compute) {
   std::error_code error;
   const fs::path whole = fs::weakly_canonical(model, error);
-  std::string key = fmt::format("embedforge {}\n{} {}\n{}\n", kVersion, table, precision,
+  std::string key = fmt::format("embedforge {}\n{} {}\n{}\n", kVersion, table, compute,
                                 (error ? model : whole).string());
   key += describe(whole);
   const fs::path data = whole.string() + ".data";

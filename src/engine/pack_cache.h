@@ -21,9 +21,9 @@ namespace embedforge {
 std::optional<std::filesystem::path> pack_cache_folder();
 
 /// What packed weights depend on: the model file's path, size and time of change (and those of the
-/// external data beside it), the kernel table, the precision and this library's version.
+/// external data beside it), the kernel table, the compute and this library's version.
 std::string pack_key(const std::filesystem::path& model, const std::string& table,
-                     const std::string& precision);
+                     const std::string& compute);
 
 /// What the folder's packs may take together.
 inline constexpr uint64_t kPackCacheBytes = uint64_t{4} << 30;

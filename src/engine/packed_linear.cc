@@ -118,12 +118,12 @@ const kernels::LinearKernel& linear_kernel(Tier tier, const kernels::KernelTable
   return tier == Tier::kInt8 ? table.i8 : tier == Tier::kBfloat16 ? table.bf16 : table.f32;
 }
 
-Tier choose_tier(const Weight& weight, Precision precision, const kernels::KernelTable& table) {
+Tier choose_tier(const Weight& weight, Compute compute, const kernels::KernelTable& table) {
   Tier tier =
       weight.quantized() && weight.activation && fits_int8(weight) ? Tier::kInt8 : Tier::kFloat32;
-  if (precision == Precision::kFloat32) tier = Tier::kFloat32;
-  if (precision == Precision::kBfloat16) tier = Tier::kBfloat16;
-  if (precision == Precision::kInt8) tier = Tier::kInt8;
+  if (compute == Compute::kFloat32) tier = Tier::kFloat32;
+  if (compute == Compute::kBfloat16) tier = Tier::kBfloat16;
+  if (compute == Compute::kInt8) tier = Tier::kInt8;
   if (linear_kernel(tier, table).run == nullptr) {
     throw_not_supported(std::string("precision bf16: this processor's kernels (") + table.name +
                         ") have no bfloat16 products; use float32 or int8");
@@ -131,15 +131,15 @@ Tier choose_tier(const Weight& weight, Precision precision, const kernels::Kerne
   return tier;
 }
 
-bool keeps_integers(const Weight& weight, Precision precision, const kernels::KernelTable& table) {
-  return choose_tier(weight, precision, table) == Tier::kInt8 && weight.quantized() &&
+bool keeps_integers(const Weight& weight, Compute compute, const kernels::KernelTable& table) {
+  return choose_tier(weight, compute, table) == Tier::kInt8 && weight.quantized() &&
          weight.activation && fits_int8(weight);
 }
 
-std::vector<float> channel_scale(const Weight& weight, Precision precision,
+std::vector<float> channel_scale(const Weight& weight, Compute compute,
                                  const kernels::KernelTable& table) {
-  return keeps_integers(weight, precision, table) ? weight.activation->channel_scale
-                                                  : std::vector<float>();
+  return keeps_integers(weight, compute, table) ? weight.activation->channel_scale
+                                                : std::vector<float>();
 }
 
 std::optional<PackedLinear> pack_linear(const Weight& weight, int64_t k_begin, int64_t k_count,

@@ -18,16 +18,16 @@ namespace embedforge {
 /// Which of a table's linear kernels a layer takes.
 enum class Tier { kFloat32, kBfloat16, kInt8 };
 
-/// What `precision` means for this weight. Errors: kNotSupported when the table has no such kernel.
-Tier choose_tier(const Weight& weight, Precision precision, const kernels::KernelTable& table);
+/// What `compute` means for this weight. Errors: kNotSupported when the table has no such kernel.
+Tier choose_tier(const Weight& weight, Compute compute, const kernels::KernelTable& table);
 
 /// True when the product is computed with the file's own integers; else the packed weights hold
 /// channel_scale and the float channels.
-bool keeps_integers(const Weight& weight, Precision precision, const kernels::KernelTable& table);
+bool keeps_integers(const Weight& weight, Compute compute, const kernels::KernelTable& table);
 
 /// What the weight's input is multiplied by before it is rounded; empty for 1, and where the packed
 /// weights hold it (float tiers).
-std::vector<float> channel_scale(const Weight& weight, Precision precision,
+std::vector<float> channel_scale(const Weight& weight, Compute compute,
                                  const kernels::KernelTable& table);
 
 const kernels::LinearKernel& linear_kernel(Tier tier, const kernels::KernelTable& table);

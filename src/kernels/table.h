@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/activation.h"
+
 namespace embedforge::kernels {
 
-enum class Act : int { kNone, kGelu, kGeluTanh, kRelu, kSilu, kTanh };
+using Act = Activation;
 
 /// A weight as it is given to pack(): w(k, n) = float, or scales[n] * (q - zero_points[n]) with q
 /// int8 or uint8.

@@ -81,9 +81,6 @@ ValueId Emitter::step(const Expression& of, const T& part) {
     }
     out.out = define(of.width);
     program_.steps.emplace_back(std::move(out));
-  } else if constexpr (std::is_same_v<T, Pool>) {
-    const ValueId in = emit(part.in);
-    program_.steps.emplace_back(PoolStep{in, define(of.width), part.kind, part.normalize});
   } else if constexpr (std::is_same_v<T, Rounded>) {
     return emit(part.in);
   } else {

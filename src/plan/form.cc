@@ -84,6 +84,7 @@ double (*activation_function(Activation activation))(double) {
       return silu;
     case Activation::kTanh:
       return hyperbolic;
+    case Activation::kSigmoid:
     case Activation::kNone:
       break;
   }

@@ -157,7 +157,7 @@ struct RowSum {  // over the tokens of a sequence
 };
 struct Pool {
   Ref in;
-  PoolKind kind = PoolKind::kMean;
+  Pooling kind = Pooling::kMean;
   bool normalize = false;
 };
 struct Normalized {  // L2, of what layers after a pooling make

@@ -4,7 +4,7 @@
 //
 // A value is a matrix of float with one row per token (tokens of all sequences of the batch, one
 // after another, no padding) and a fixed width; values are numbered. Each step reads values and
-// defines one, except that Pool makes one row per sequence.
+// defines one.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@
 #include <variant>
 #include <vector>
 
+#include "base/activation.h"
+#include "embedforge/pooling.h"
 #include "graph/graph.h"
 
 namespace embedforge {
 
 using ValueId = int;
 
-enum class Activation { kNone, kGelu, kGeluTanh, kRelu, kSilu, kTanh };
 enum class NormKind { kLayerNorm, kRmsNorm };
-enum class PoolKind { kMean, kCls, kMax, kLast, kMeanSqrtLength };
 
 /// How activations that enter a quantized product become integers.
 struct ActivationQuant {
@@ -135,25 +135,28 @@ struct AttentionStep {
       relative_bias;  // [heads, 2 * span - 1] by j - i + span - 1 (clamped), or empty
 };
 
-/// One row per sequence.
+using Step =
+    std::variant<EmbedStep, NormStep, LinearStep, AddStep, GateStep, HeadsStep, AttentionStep>;
+
+/// One row per sequence; several poolings lie side by side.
 struct PoolStep {
-  ValueId in = 0, out = 0;
-  PoolKind kind = PoolKind::kMean;
-  bool normalize = false;  // L2 afterwards
+  std::vector<Pooling> poolings;
 };
 
-using Step = std::variant<EmbedStep, NormStep, LinearStep, AddStep, GateStep, HeadsStep,
-                          AttentionStep, PoolStep>;
+/// A row divided by its length.
+struct NormalizeStep {};
+
+/// A step of the head, on one row per sequence; in and out of steps count for nothing there.
+using HeadStep = std::variant<PoolStep, LinearStep, NormStep, NormalizeStep>;
 
 struct Program {
   std::vector<Step> steps;      // in order of execution
   std::vector<int64_t> widths;  // of each value
   ValueId hidden = -1;          // the token embeddings (last_hidden_state)
-  ValueId pooled = -1;          // the sentence embedding when the graph itself has pooling; else -1
-  bool only_pooled = false;  // the graph gives what head_pooling makes of the tokens, and no more
-  PoolKind head_pooling = PoolKind::kMean;  // of only_pooled, and what `head` takes
-  std::vector<LinearStep> head;  // layers on one row a sequence, one after another (a classifier);
-                                 // their values aren't numbered
+  /// What makes a sequence's row of `hidden`, one step after another: first a PoolStep. Empty where
+  /// the graph says nothing of it; whoever loads a model folder fills it.
+  std::vector<HeadStep> head;
+  bool pools_itself = false;  // the graph gives no more than what `head` makes
   int64_t hidden_size = 0;
   int64_t max_positions = 0;  // longest sequence that the position table allows; 0: no such bound
   int64_t vocabulary = 0;

@@ -35,22 +35,34 @@ bool is_row_a_sequence(const ValueInfo& output) {
   return output.name != "pooler_output" && output.shape && output.shape->size() == 2;
 }
 
-/// Takes the layers on pooled rows (a classifier) off, down to what was pooled.
-Ref take_head(Ref pooled, Program& program) {
-  if (const auto* normalized = pooled->get<Normalized>()) pooled = Ref(normalized->in);
+/// Takes the layers on pooled rows (a classifier) and the pooling itself off. Gives the tokens that
+/// were pooled; nullptr and no head when something else made the rows.
+Ref take_head(Ref pooled, std::vector<HeadStep>& head) {
+  const auto put = [&](HeadStep step) { head.insert(head.begin(), std::move(step)); };
+  if (const auto* normalized = pooled->get<Normalized>()) {
+    put(NormalizeStep{});
+    pooled = Ref(normalized->in);
+  }
   for (;;) {
+    if (const auto* pool = pooled->get<Pool>()) {
+      if (pool->normalize) put(NormalizeStep{});
+      put(PoolStep{{pool->kind}});
+      return pool->in;
+    }
     LinearStep step;
     const auto* product = pooled->get<Product>();
     if (const auto* map = pooled->get<Map>()) {
       const auto activation = as_activation(map->values);
-      product = map->in->get<Product>();
-      if (product == nullptr || !activation) return pooled;
-      step.activation = *activation;
+      product = activation ? map->in->get<Product>() : nullptr;
+      step.activation = activation.value_or(Activation::kNone);
     }
-    if (product == nullptr) return pooled;
+    if (product == nullptr) {
+      head.clear();
+      return nullptr;
+    }
     step.weight = product->weight;
     step.bias = product->bias;
-    program.head.insert(program.head.begin(), std::move(step));
+    put(std::move(step));
     pooled = Ref(product->in);
   }
 }
@@ -92,19 +104,13 @@ Built build(const Graph& graph, int64_t longest, int64_t attended) {
   }
   Emitter emitter;
   Program& program = emitter.program();
-  if (pooled != nullptr) pooled = take_head(pooled, program);
-  // Where the token embeddings are an output, too, whoever pools them has these layers itself.
-  if (hidden != nullptr) program.head.clear();
-  if (hidden == nullptr) {
-    if (const auto* pool = pooled->get<Pool>()) {
-      hidden = pool->in;
-      program.only_pooled = true;
-      program.head_pooling = pool->kind;
-    }
-  }
-  if (hidden != nullptr) program.hidden = emitter.emit(hidden);
-  if (pooled != nullptr) program.pooled = emitter.emit(pooled);
-  program.hidden_size = hidden != nullptr ? hidden->width : pooled->width;
+  const Ref tokens = pooled != nullptr ? take_head(pooled, program.head) : nullptr;
+  program.pools_itself = hidden == nullptr;
+  if (hidden == nullptr) hidden = tokens;
+  if (hidden == nullptr) throw_not_supported("the graph has no output of token embeddings");
+  program.hidden = emitter.emit(hidden);
+  if (tokens != nullptr && emitter.emit(tokens) != program.hidden) program.head.clear();
+  program.hidden_size = hidden->width;
   describe_tables(program);
   return {std::move(program), emitter.shown_length()};
 }

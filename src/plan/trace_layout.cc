@@ -165,7 +165,7 @@ std::optional<Ref> first_token(const Call& call, const Viewed& in, size_t axis) 
   bool tokens = false;
   const bool rows = is_row_major(in.view, in.of->width, &tokens);
   if (!rows || !tokens || in.view.axes.size() != 3 || axis != 1) return std::nullopt;
-  return make(call, Pool{in.of, PoolKind::kCls, false}, in.of->width, {in.of});
+  return make(call, Pool{in.of, Pooling::kCls, false}, in.of->width, {in.of});
 }
 
 Forms gather(const Call& call) {

@@ -15,7 +15,7 @@ bool is_tokens(const Viewed& in) {
   return is_row_major(in.view, in.of->width, &tokens) && tokens && in.view.axes.size() == 3;
 }
 
-Viewed pooled(const Call& call, const Ref& in, PoolKind kind, const View& view) {
+Viewed pooled(const Call& call, const Ref& in, Pooling kind, const View& view) {
   return {make(call, Pool{in, kind, false}, in->width, {in}), view};
 }
 
@@ -30,7 +30,7 @@ Forms last_token(const Call& call) {
                     call.node().int_attribute("batch_dims", 0) == 1 &&
                     is_length(*places, last, call.probe_list());
   if (!fits) call.refuse("picks tokens other than the last of each sequence");
-  return {pooled(call, in.of, PoolKind::kLast, sequence_view(in.of->width))};
+  return {pooled(call, in.of, Pooling::kLast, sequence_view(in.of->width))};
 }
 
 }  // namespace
@@ -50,10 +50,10 @@ Form times_known(const Call& call, const Viewed& in, const Known& known, bool di
     call.refuse("combines tokens' values with something other than the padding mask");
   }
   if (is_length(known, divide ? itself : inverse, probes)) {
-    return pooled(call, sum->in, PoolKind::kMean, in.view);
+    return pooled(call, sum->in, Pooling::kMean, in.view);
   }
   if (divide && is_length(known, root, probes)) {
-    return pooled(call, sum->in, PoolKind::kMeanSqrtLength, in.view);
+    return pooled(call, sum->in, Pooling::kMeanSqrtLength, in.view);
   }
   call.refuse("divides a sum of tokens by something other than their number");
 }
@@ -74,7 +74,7 @@ Forms pool_tokens(const Call& call, const Viewed& in, size_t axis) {
   if (call.node().int_attribute("keepdims", 1) == 0) view.axes.erase(view.axes.begin() + 1);
   const auto* masked = in.of->get<Masked>();
   if (call.node().op_type == "ReduceMax" && masked != nullptr && masked->low) {
-    return {pooled(call, masked->in, PoolKind::kMax, view)};
+    return {pooled(call, masked->in, Pooling::kMax, view)};
   }
   if (call.node().op_type != "ReduceSum" || masked == nullptr || masked->low) {
     call.refuse("pools padding together with tokens");

@@ -177,8 +177,8 @@ void CalibrationRun::step(const LinearStep& s) {
   Rows x(tokens_, value(s.in).width);
   std::copy_n(value(s.in).row(0), tokens_ * x.width, x.row(0));
   (*at_linear_)(changed, x);
-  multiply(x, weight_floats(changed.weight), changed.weight.n, changed.bias,
-           act_of(changed.activation), threads_, define(s.out));
+  multiply(x, weight_floats(changed.weight), changed.weight.n, changed.bias, changed.activation,
+           threads_, define(s.out));
 }
 
 void CalibrationRun::step(const AddStep& s) {
@@ -191,7 +191,7 @@ void CalibrationRun::step(const GateStep& s) {
   Rows& out = define(s.out);
   for (int64_t r = 0; r < tokens_; ++r) {
     table_.gate(value(s.gate).row(r) + s.gate_column, value(s.up).row(r) + s.up_column,
-                act_of(s.activation), out.row(r), static_cast<size_t>(s.width));
+                s.activation, out.row(r), static_cast<size_t>(s.width));
   }
 }
 

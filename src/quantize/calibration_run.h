@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "base/token_batch.h"
 #include "engine/aligned.h"
-#include "engine/engine.h"
 #include "kernels/table.h"
 #include "plan/program.h"
 
@@ -42,7 +42,6 @@ class CalibrationRun {
   void step(const GateStep& s);
   void step(const HeadsStep& s);
   void step(const AttentionStep& s);
-  static void step(const PoolStep&) {}
   Rows& define(ValueId id);
   Rows& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
   template <typename Function>

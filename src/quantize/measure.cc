@@ -11,11 +11,12 @@ namespace embedforge::quantization {
 
 std::vector<float> sentence_embeddings(const Graph& graph, const TokenBatch& batch,
                                        const ModelConfig& config, int threads) {
-  const Engine engine(raise(graph), {.threads = threads});
-  const PoolKind kind =
-      config.pooling.front() == PoolingMode::kCls ? PoolKind::kCls : PoolKind::kMean;
-  std::vector<float> out(batch.sequences() * engine.hidden_size());
-  engine.embed(batch, kind, out.data());
+  Program program = raise(graph);
+  program.head = {
+      PoolStep{{config.pooling.front() == Pooling::kCls ? Pooling::kCls : Pooling::kMean}}};
+  const Engine engine(program, {.threads = threads});
+  std::vector<float> out(batch.sequences() * engine.width());
+  engine.pooled(batch, out.data());
   return out;
 }
 

@@ -57,7 +57,7 @@ TEST_F(ModelConfigTest, ReadsASentenceTransformersFolder) {
   EXPECT_TRUE(config.lower_case);
   EXPECT_TRUE(config.normalize);
   EXPECT_TRUE(config.has_modules);
-  EXPECT_THAT(config.pooling, testing::ElementsAre(PoolingMode::kMean));
+  EXPECT_THAT(config.pooling, testing::ElementsAre(Pooling::kMean));
   EXPECT_EQ(config.prompts.at("query"), "query: ");
   EXPECT_EQ(config.default_prompt_name, "query");
 }
@@ -67,7 +67,7 @@ TEST_F(ModelConfigTest, GuessesMeanPoolingWithoutModules) {
   const ModelConfig config = read();
   EXPECT_FALSE(config.has_modules);
   EXPECT_FALSE(config.normalize);
-  EXPECT_THAT(config.pooling, testing::ElementsAre(PoolingMode::kMean));
+  EXPECT_THAT(config.pooling, testing::ElementsAre(Pooling::kMean));
   EXPECT_EQ(config.max_length, 512);
 }
 
@@ -88,10 +88,10 @@ TEST_F(ModelConfigTest, SeveralPoolingModesAreConcatenatedInOrder) {
   write(
       "1_Pooling/config.json",
       R"({"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true, "include_prompt": false})");
-  EXPECT_THAT(read().pooling, testing::ElementsAre(PoolingMode::kCls, PoolingMode::kMean));
+  EXPECT_THAT(read().pooling, testing::ElementsAre(Pooling::kCls, Pooling::kMean));
   EXPECT_FALSE(read().include_prompt);
   write("1_Pooling/config.json", R"({"pooling_mode": "lasttoken"})");
-  EXPECT_THAT(read().pooling, testing::ElementsAre(PoolingMode::kLast));
+  EXPECT_THAT(read().pooling, testing::ElementsAre(Pooling::kLast));
 }
 
 TEST_F(ModelConfigTest, FindsTheTransformerInItsOwnFolder) {

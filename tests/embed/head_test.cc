@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "embedforge/error.h"
+#include "engine/head.h"
 #include "temporary_folder.h"
 
 namespace embedforge {
@@ -17,30 +18,30 @@ using testing::FloatNear;
 
 constexpr float kRows[] = {1, -2, 3, 4, 5, -6};  // three tokens of two values
 
-std::vector<float> pooled(PoolingMode mode, size_t skip = 0) {
+std::vector<float> pooled(Pooling mode, size_t skip = 0) {
   std::vector<float> out(2);
   pool(mode, kRows, 3, skip, 2, out.data());
   return out;
 }
 
 TEST(Pool, EveryMode) {
-  EXPECT_THAT(pooled(PoolingMode::kCls), ElementsAre(1, -2));
-  EXPECT_THAT(pooled(PoolingMode::kLast), ElementsAre(5, -6));
-  EXPECT_THAT(pooled(PoolingMode::kMax), ElementsAre(5, 4));
-  EXPECT_THAT(pooled(PoolingMode::kMean), ElementsAre(3, FloatNear(-4.0F / 3, 1e-6F)));
+  EXPECT_THAT(pooled(Pooling::kCls), ElementsAre(1, -2));
+  EXPECT_THAT(pooled(Pooling::kLast), ElementsAre(5, -6));
+  EXPECT_THAT(pooled(Pooling::kMax), ElementsAre(5, 4));
+  EXPECT_THAT(pooled(Pooling::kMean), ElementsAre(3, FloatNear(-4.0F / 3, 1e-6F)));
   EXPECT_THAT(
-      pooled(PoolingMode::kMeanSqrtLength),
+      pooled(Pooling::kMeanSqrtLength),
       ElementsAre(FloatNear(9 / std::sqrt(3.0F), 1e-5F), FloatNear(-4 / std::sqrt(3.0F), 1e-5F)));
   // (1 * 1 + 2 * 3 + 3 * 5) / 6, (1 * -2 + 2 * 4 + 3 * -6) / 6
-  EXPECT_THAT(pooled(PoolingMode::kWeightedMean),
+  EXPECT_THAT(pooled(Pooling::kWeightedMean),
               ElementsAre(FloatNear(22.0F / 6, 1e-5F), FloatNear(-2, 1e-5F)));
 }
 
 TEST(Pool, LeavesThePromptOut) {
-  EXPECT_THAT(pooled(PoolingMode::kMean, 1), ElementsAre(4, -1));
-  EXPECT_THAT(pooled(PoolingMode::kCls, 1), ElementsAre(3, 4));
-  EXPECT_THAT(pooled(PoolingMode::kWeightedMean, 1), ElementsAre(FloatNear(21.0F / 5, 1e-5F), -2));
-  EXPECT_THAT(pooled(PoolingMode::kMax, 3), ElementsAre(0, 0)) << "nothing is left";
+  EXPECT_THAT(pooled(Pooling::kMean, 1), ElementsAre(4, -1));
+  EXPECT_THAT(pooled(Pooling::kCls, 1), ElementsAre(3, 4));
+  EXPECT_THAT(pooled(Pooling::kWeightedMean, 1), ElementsAre(FloatNear(21.0F / 5, 1e-5F), -2));
+  EXPECT_THAT(pooled(Pooling::kMax, 3), ElementsAre(0, 0)) << "nothing is left";
 }
 
 class HeadTest : public testing::Test {
@@ -63,9 +64,9 @@ class HeadTest : public testing::Test {
   }
   static Head head(const HeadModule& module) {
     ModelConfig model;
-    model.pooling = {PoolingMode::kCls, PoolingMode::kLast};
+    model.pooling = {Pooling::kCls, Pooling::kLast};
     model.head = {module};
-    return {model, std::nullopt, 2};
+    return {read_head(model, std::nullopt, 2), 2};
   }
 
   TemporaryFolder folder_;
@@ -74,7 +75,7 @@ class HeadTest : public testing::Test {
 TEST_F(HeadTest, ConcatenatesAndAppliesDense) {
   const Head tanh = head(dense(4, true, "tanh"));
   EXPECT_EQ(tanh.width(), 1U);
-  EXPECT_EQ(tanh.name(), "cls+lasttoken");
+  EXPECT_EQ(pooling_names({PoolStep{{Pooling::kCls, Pooling::kLast}}}), "cls+last");
   EXPECT_EQ(tanh.only_pooling(), std::nullopt);
   float out = 0;
   tanh.apply(kRows, 3, 0, &out);
@@ -92,9 +93,9 @@ TEST_F(HeadTest, RefusesWhatDoesNotFit) {
     EXPECT_THAT(error.what(), testing::HasSubstr("linear.weight"));
   }
   ModelConfig model;
-  model.pooling = {PoolingMode::kCls};
+  model.pooling = {Pooling::kCls};
   model.head = {dense(4, true, "tanh")};
-  EXPECT_THROW(Head(model, std::nullopt, 2), Error);
+  EXPECT_THROW(read_head(model, std::nullopt, 2), Error);
 }
 
 }  // namespace

@@ -43,11 +43,10 @@ Tokens mixed_lengths() {
   return t;
 }
 
-std::vector<float> embed(const Engine& engine, const TokenBatch& batch,
-                         PoolKind pooling = PoolKind::kMean) {
-  std::vector<float> out(batch.sequences() * engine.hidden_size(),
+std::vector<float> embed(const Engine& engine, const TokenBatch& batch) {
+  std::vector<float> out(batch.sequences() * engine.width(),
                          std::numeric_limits<float>::quiet_NaN());
-  engine.embed(batch, pooling, out.data());
+  engine.pooled(batch, out.data());
   return out;
 }
 
@@ -63,19 +62,19 @@ double cosine(const float* a, const float* b, size_t n) {
   return dot / std::sqrt(aa * bb);
 }
 
-class EngineTest : public ::testing::TestWithParam<std::tuple<std::string, Precision>> {
+class EngineTest : public ::testing::TestWithParam<std::tuple<std::string, Compute>> {
  protected:
   void SetUp() override {
-    const auto& [name, precision] = GetParam();
+    const auto& [name, compute] = GetParam();
     const std::string reason = kernels::why_unsupported(name);
     if (!reason.empty()) GTEST_SKIP() << name << ": " << reason;
-    if (precision == Precision::kBfloat16 && kernels::table(name).bf16.run == nullptr)
+    if (compute == Compute::kBfloat16 && kernels::table(name).bf16.run == nullptr)
       GTEST_SKIP() << name << " has no bfloat16 products";
   }
   Engine engine(const Program& program, int threads) const {
-    const auto& [name, precision] = GetParam();
+    const auto& [name, compute] = GetParam();
     return Engine(program,
-                  {.table = &kernels::table(name), .precision = precision, .threads = threads});
+                  {.table = &kernels::table(name), .compute = compute, .threads = threads});
   }
 };
 
@@ -85,11 +84,11 @@ TEST_P(EngineTest, AgreesWithThePlainInterpreter) {
   const Engine native = engine(program, 2);
   const size_t width = native.hidden_size();
   std::vector<float> hidden(tokens.ids.size() * width);
-  native.hidden_states(tokens.batch(), hidden.data());
-  const Precision precision = std::get<1>(GetParam());
-  const double least = precision == Precision::kFloat32    ? 0.9999999
-                       : precision == Precision::kBfloat16 ? 0.9999
-                                                           : 0.998;
+  native.tokens(tokens.batch(), hidden.data());
+  const Compute compute = std::get<1>(GetParam());
+  const double least = compute == Compute::kFloat32    ? 0.9999999
+                       : compute == Compute::kBfloat16 ? 0.9999
+                                                       : 0.998;
   for (size_t s = 0; s < tokens.batch().sequences(); ++s) {
     const TokenBatch one = tokens.one(s);
     const std::vector<int64_t> ids(one.ids.begin(), one.ids.end());
@@ -106,34 +105,36 @@ TEST_P(EngineTest, AgreesWithThePlainInterpreter) {
 }
 
 TEST_P(EngineTest, ARowDoesNotDependOnItsBatchOrTheThreads) {
-  const Program program = RandomBert(kSmall).build();
+  Program program = RandomBert(kSmall).build();
   const Tokens tokens = mixed_lengths();
-  for (const PoolKind pooling :
-       {PoolKind::kMean, PoolKind::kCls, PoolKind::kMax, PoolKind::kLast}) {
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kMax, Pooling::kLast}) {
+    program.head = {PoolStep{{pooling}}};
     const Engine alone = engine(program, 1);
     const Engine team = engine(program, 3);
-    const std::vector<float> batch = embed(team, tokens.batch(), pooling);
-    EXPECT_EQ(batch, embed(alone, tokens.batch(), pooling));
+    const std::vector<float> batch = embed(team, tokens.batch());
+    EXPECT_EQ(batch, embed(alone, tokens.batch()));
     for (size_t s = 0; s < tokens.batch().sequences(); ++s) {
       const std::vector<float> row(
           batch.begin() + static_cast<long>(s * alone.hidden_size()),
           batch.begin() + static_cast<long>((s + 1) * alone.hidden_size()));
-      EXPECT_EQ(row, embed(alone, tokens.one(s), pooling)) << s;
-      EXPECT_EQ(row, embed(team, tokens.one(s), pooling)) << s;
+      EXPECT_EQ(row, embed(alone, tokens.one(s))) << s;
+      EXPECT_EQ(row, embed(team, tokens.one(s))) << s;
     }
   }
 }
 
 TEST_P(EngineTest, WantedRowsAreThoseOfAllRows) {
-  const Program program = RandomBert(kSmall).build();
+  Program program = RandomBert(kSmall).build();
   const Tokens tokens = mixed_lengths();
   for (const int threads : {1, 3}) {
     const Engine native = engine(program, threads);
     const size_t width = native.hidden_size();
     std::vector<float> hidden(tokens.ids.size() * width);
-    native.hidden_states(tokens.batch(), hidden.data());
-    const std::vector<float> first = embed(native, tokens.batch(), PoolKind::kCls);
-    const std::vector<float> last = embed(native, tokens.batch(), PoolKind::kLast);
+    native.tokens(tokens.batch(), hidden.data());
+    program.head = {PoolStep{{Pooling::kCls}}};
+    const std::vector<float> first = embed(engine(program, threads), tokens.batch());
+    program.head = {PoolStep{{Pooling::kLast}}};
+    const std::vector<float> last = embed(engine(program, threads), tokens.batch());
     for (size_t s = 0; s < tokens.batch().sequences(); ++s) {
       const float* begin = hidden.data() + tokens.offsets[s] * width;
       const float* end = hidden.data() + (tokens.offsets[s + 1] - 1) * width;
@@ -143,14 +144,14 @@ TEST_P(EngineTest, WantedRowsAreThoseOfAllRows) {
   }
 }
 
-const auto kTiers = ::testing::Combine(
-    ::testing::ValuesIn(kernels::table_names()),
-    ::testing::Values(Precision::kFloat32, Precision::kBfloat16, Precision::kInt8));
+const auto kTiers =
+    ::testing::Combine(::testing::ValuesIn(kernels::table_names()),
+                       ::testing::Values(Compute::kFloat32, Compute::kBfloat16, Compute::kInt8));
 INSTANTIATE_TEST_SUITE_P(Tiers, EngineTest, kTiers, [](const auto& info) {
-  const Precision p = std::get<1>(info.param);
-  return std::get<0>(info.param) + (p == Precision::kFloat32    ? "_float32"
-                                    : p == Precision::kBfloat16 ? "_bf16"
-                                                                : "_int8");
+  const Compute p = std::get<1>(info.param);
+  return std::get<0>(info.param) + (p == Compute::kFloat32    ? "_float32"
+                                    : p == Compute::kBfloat16 ? "_bf16"
+                                                              : "_int8");
 });
 
 class Int8Bits : public ::testing::TestWithParam<std::string> {};
@@ -165,8 +166,7 @@ TEST_P(Int8Bits, AreThoseOfAvx2) {
   const Tokens tokens = mixed_lengths();
   const auto vectors = [&](const std::string& name, int threads) {
     const Engine engine(
-        program,
-        {.table = &kernels::table(name), .precision = Precision::kInt8, .threads = threads});
+        program, {.table = &kernels::table(name), .compute = Compute::kInt8, .threads = threads});
     return embed(engine, tokens.batch());
   };
   EXPECT_EQ(vectors(GetParam(), 2), vectors("avx2", 1));
@@ -207,13 +207,13 @@ TEST(Engine, BadInputIsNamed) {
   const std::vector<int32_t> ids = {5, 100};
   const std::vector<size_t> offsets = {0, 2};
   std::vector<float> out(engine.hidden_size());
-  Error e = error_of([&] { engine.embed({ids, {}, offsets}, PoolKind::kMean, out.data()); });
+  Error e = error_of([&] { engine.pooled({ids, {}, offsets}, out.data()); });
   EXPECT_EQ(e.code(), ErrorCode::kBadInput);
   EXPECT_NE(std::string(e.what()).find("token id 100"), std::string::npos) << e.what();
 
   Tokens tokens;
   tokens.add(301, 1);
-  e = error_of([&] { engine.embed(tokens.batch(), PoolKind::kMean, out.data()); });
+  e = error_of([&] { engine.pooled(tokens.batch(), out.data()); });
   EXPECT_EQ(e.code(), ErrorCode::kBadInput);
   EXPECT_NE(std::string(e.what()).find("301 tokens"), std::string::npos) << e.what();
 }
@@ -247,7 +247,7 @@ TEST(Engine, Bfloat16WhereThereIsNoneIsNotSupported) {
   if (!kernels::why_unsupported("avx2").empty()) GTEST_SKIP() << kernels::why_unsupported("avx2");
   const Error e = error_of([&] {
     Engine(RandomBert(kSmall).build(),
-           {.table = &kernels::table("avx2"), .precision = Precision::kBfloat16});
+           {.table = &kernels::table("avx2"), .compute = Compute::kBfloat16});
   });
   EXPECT_EQ(e.code(), ErrorCode::kNotSupported);
 }

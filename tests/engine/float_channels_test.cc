@@ -88,25 +88,24 @@ class FloatChannels : public ::testing::TestWithParam<std::string> {
     const std::string reason = kernels::why_unsupported(GetParam());
     if (!reason.empty()) GTEST_SKIP() << GetParam() << ": " << reason;
   }
-  std::vector<float> hidden(const Program& program, Precision precision, int threads) const {
+  std::vector<float> hidden(const Program& program, Compute compute, int threads) const {
     const Engine engine(
-        program,
-        {.table = &kernels::table(GetParam()), .precision = precision, .threads = threads});
+        program, {.table = &kernels::table(GetParam()), .compute = compute, .threads = threads});
     std::vector<float> out(kOffsets.back() * engine.hidden_size());
-    engine.hidden_states({ids(), {}, kOffsets}, out.data());
+    engine.tokens({ids(), {}, kOffsets}, out.data());
     return out;
   }
 };
 
 TEST_P(FloatChannels, AgreeWithThePlainInterpreter) {
   const Program program = quantized_program();
-  EXPECT_GT(least_cosine(hidden(program, Precision::kAuto, 1), program), 0.999);
-  EXPECT_GT(least_cosine(hidden(program, Precision::kFloat32, 1), program), 0.9999999);
+  EXPECT_GT(least_cosine(hidden(program, Compute::kAuto, 1), program), 0.999);
+  EXPECT_GT(least_cosine(hidden(program, Compute::kFloat32, 1), program), 0.9999999);
 }
 
 TEST_P(FloatChannels, DoNotDependOnTheThreads) {
   const Program program = quantized_program();
-  EXPECT_EQ(hidden(program, Precision::kAuto, 1), hidden(program, Precision::kAuto, 3));
+  EXPECT_EQ(hidden(program, Compute::kAuto, 1), hidden(program, Compute::kAuto, 3));
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, FloatChannels, ::testing::ValuesIn(kernels::table_names()),

@@ -31,12 +31,12 @@ class PackCacheTest : public ::testing::Test {
     setenv("EMBEDFORGE_CACHE", "", 1);
     fs::remove_all(folder_);
   }
-  std::vector<float> embed(const Program& program, Precision precision = Precision::kAuto) const {
-    const Engine engine(program, {.precision = precision, .threads = 1, .model = model_});
+  std::vector<float> embed(const Program& program, Compute compute = Compute::kAuto) const {
+    const Engine engine(program, {.compute = compute, .threads = 1, .model = model_});
     const std::vector<int32_t> ids = {1, 2, 3, 4};
     const std::vector<size_t> offsets = {0, 4};
     std::vector<float> out(engine.hidden_size());
-    engine.embed({ids, {}, offsets}, PoolKind::kMean, out.data());
+    engine.pooled({ids, {}, offsets}, out.data());
     return out;
   }
   std::vector<fs::path> packs() const {

@@ -11,24 +11,6 @@ namespace {
 
 using Matrix = std::vector<std::vector<double>>;  // rows of one sequence
 
-double activate(double x, Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return x;
-    case Activation::kGelu:
-      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::kGeluTanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu:
-      return std::max(x, 0.0);
-    case Activation::kSilu:
-      return x / (1 + std::exp(-x));
-    case Activation::kTanh:
-      return std::tanh(x);
-  }
-  throw std::logic_error("activation");
-}
-
 /// Rows through a static or dynamic 8-bit quantization and back.
 std::vector<double> rounded(const std::vector<double>& row, const ActivationQuant& quant) {
   double scale = quant.scale;
@@ -56,7 +38,40 @@ class Interpreter {
   }
   const Matrix& value(ValueId id) const { return values_.at(static_cast<size_t>(id)); }
 
+  /// One row, as the steps of the head make it of these.
+  Matrix head(const std::vector<HeadStep>& steps, Matrix rows) const {
+    for (const HeadStep& step : steps) {
+      if (const auto* pool = std::get_if<PoolStep>(&step)) rows = pooled(*pool, rows);
+      if (const auto* norm = std::get_if<NormStep>(&step)) rows = normed(*norm, rows);
+      if (const auto* linear = std::get_if<LinearStep>(&step)) rows = multiplied(*linear, rows);
+      if (!std::holds_alternative<NormalizeStep>(step)) continue;
+      double squares = 0;
+      for (const double x : rows[0]) squares += x * x;
+      for (double& x : rows[0]) x /= std::sqrt(squares);
+    }
+    return rows;
+  }
+
  private:
+  static Matrix pooled(const PoolStep& step, const Matrix& in) {
+    Matrix out(1);
+    const auto n = static_cast<double>(in.size());
+    for (const Pooling pooling : step.poolings) {
+      std::vector<double> row(in[0].size(), pooling == Pooling::kMax ? -1e300 : 0);
+      for (const std::vector<double>& token : in) {
+        for (size_t c = 0; c < row.size(); ++c) {
+          if (pooling == Pooling::kMean) row[c] += token[c] / n;
+          if (pooling == Pooling::kMeanSqrtLength) row[c] += token[c] / std::sqrt(n);
+          if (pooling == Pooling::kMax) row[c] = std::max(row[c], token[c]);
+        }
+      }
+      if (pooling == Pooling::kCls) row = in.front();
+      if (pooling == Pooling::kLast) row = in.back();
+      out[0].insert(out[0].end(), row.begin(), row.end());
+    }
+    return out;
+  }
+
   Matrix& out(ValueId id) { return values_.at(static_cast<size_t>(id)); }
 
   void run(const EmbedStep& step) {
@@ -80,8 +95,10 @@ class Interpreter {
     out(step.out) = rows;
   }
 
-  void run(const NormStep& step) {
-    Matrix rows = value(step.in);
+  void run(const NormStep& step) { out(step.out) = normed(step, value(step.in)); }
+  void run(const LinearStep& step) { out(step.out) = multiplied(step, value(step.in)); }
+
+  static Matrix normed(const NormStep& step, Matrix rows) {
     for (std::vector<double>& row : rows) {
       const auto n = static_cast<double>(row.size());
       double mean = 0;
@@ -95,14 +112,14 @@ class Interpreter {
         if (!step.beta.empty()) row[c] += step.beta.at(c);
       }
     }
-    out(step.out) = rows;
+    return rows;
   }
 
-  void run(const LinearStep& step) {
+  Matrix multiplied(const LinearStep& step, const Matrix& inputs) const {
     const Weight& w = step.weight;
     const std::vector<double> q = to_doubles(with_values(w).data);
     Matrix rows;
-    for (std::vector<double> in : value(step.in)) {
+    for (std::vector<double> in : inputs) {
       if (static_cast<int64_t>(in.size()) != w.k) throw std::logic_error("width");
       const std::vector<double> unscaled = in;
       if (w.activation && !w.activation->channel_scale.empty()) {
@@ -124,11 +141,11 @@ class Interpreter {
                  w.float_rows.at(j * static_cast<size_t>(w.n) + static_cast<size_t>(n));
         }
         if (!step.bias.empty()) sum += step.bias.at(static_cast<size_t>(n));
-        row.push_back(activate(sum, step.activation));
+        row.push_back(activate(step.activation, sum));
       }
       rows.push_back(std::move(row));
     }
-    out(step.out) = rows;
+    return rows;
   }
 
   void run(const AddStep& step) {
@@ -145,8 +162,8 @@ class Interpreter {
     for (size_t t = 0; t < value(step.gate).size(); ++t) {
       std::vector<double> row;
       for (int64_t c = 0; c < step.width; ++c) {
-        row.push_back(activate(value(step.gate)[t].at(static_cast<size_t>(step.gate_column + c)),
-                               step.activation) *
+        row.push_back(activate(step.activation,
+                               value(step.gate)[t].at(static_cast<size_t>(step.gate_column + c))) *
                       value(step.up)[t].at(static_cast<size_t>(step.up_column + c)));
       }
       rows.push_back(row);
@@ -222,27 +239,6 @@ class Interpreter {
     out(step.out) = rows;
   }
 
-  void run(const PoolStep& step) {
-    const Matrix& in = value(step.in);
-    std::vector<double> row(in[0].size(), step.kind == PoolKind::kMax ? -1e300 : 0);
-    const auto n = static_cast<double>(in.size());
-    for (const std::vector<double>& token : in) {
-      for (size_t c = 0; c < row.size(); ++c) {
-        if (step.kind == PoolKind::kMean) row[c] += token[c] / n;
-        if (step.kind == PoolKind::kMeanSqrtLength) row[c] += token[c] / std::sqrt(n);
-        if (step.kind == PoolKind::kMax) row[c] = std::max(row[c], token[c]);
-      }
-    }
-    if (step.kind == PoolKind::kCls) row = in.front();
-    if (step.kind == PoolKind::kLast) row = in.back();
-    if (step.normalize) {
-      double norm = 0;
-      for (const double x : row) norm += x * x;
-      for (double& x : row) x /= std::sqrt(norm);
-    }
-    out(step.out) = {row};
-  }
-
   std::vector<Matrix> values_;
   const std::vector<int64_t>& ids_;
   const std::vector<int64_t>& types_;
@@ -262,7 +258,8 @@ Result interpret(const Program& program, const Batch& batch, bool integers) {
   for (size_t i = 0; i < batch.ids.size(); ++i) {
     const Interpreter run(program, batch.ids[i], batch.types[i], integers);
     if (program.hidden >= 0) out.hidden.push_back(flat(run.value(program.hidden)));
-    if (program.pooled >= 0) out.pooled.push_back(flat(run.value(program.pooled)));
+    if (!program.head.empty())
+      out.pooled.push_back(flat(run.head(program.head, run.value(program.hidden))));
   }
   return out;
 }

@@ -22,8 +22,8 @@ using testing::read_expected;
 /// One letter a step: Embed, Norm, Linear, Add, Gate, aTtention, Pool.
 std::string letters(const Program& program) {
   std::string out;
-  for (const Step& step : program.steps) out += "ENLAGHTP"[step.index()];
-  return out;
+  for (const Step& step : program.steps) out += "ENLAGHT"[step.index()];
+  return out + (program.head.empty() ? "" : "P");
 }
 
 struct Case {
@@ -87,7 +87,7 @@ TEST(Raise, SaysWhatTheModelTakes) {
   EXPECT_EQ(program.hidden_size, 16);
   EXPECT_EQ(program.vocabulary, 40);
   EXPECT_EQ(program.max_positions, 46);  // 48 rows, of which the first two are for padding
-  EXPECT_EQ(program.pooled, -1);
+  EXPECT_TRUE(program.head.empty());
   const auto& embed = std::get<EmbedStep>(program.steps.front());
   ASSERT_EQ(embed.tables.size(), 3U);
   int64_t offset = 0;

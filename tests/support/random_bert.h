@@ -66,6 +66,7 @@ class RandomBert {
       x = norm(p, sum2, value(h));
     }
     p.hidden = x;
+    p.head = {PoolStep{{Pooling::kMean}}};
     return p;
   }
 

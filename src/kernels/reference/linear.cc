@@ -6,7 +6,7 @@
 namespace embedforge::kernels::reference {
 namespace {
 
-float activate(Act act, float x) {
+float activated(Act act, float x) {
   switch (act) {
     case Act::kGelu:
       return 0.5F * x * (1.0F + std::erf(x * 0.70710678F));
@@ -18,6 +18,8 @@ float activate(Act act, float x) {
       return x / (1.0F + std::exp(-x));
     case Act::kTanh:
       return std::tanh(x);
+    case Act::kSigmoid:
+      return 1.0F / (1.0F + std::exp(-x));
     case Act::kNone:
       break;
   }
@@ -28,7 +30,7 @@ void finish(const LinearArgs& args, int r, int n, float value) {
   const auto row = static_cast<size_t>(r);
   if (args.bias != nullptr) value += args.bias[n];
   if (args.add != nullptr) value += args.add[row * args.add_stride + n];
-  args.out[row * args.out_stride + n] = activate(args.act, value);
+  args.out[row * args.out_stride + n] = activated(args.act, value);
 }
 
 float weight_at(const WeightView& w, int k, int n) {

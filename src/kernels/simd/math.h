@@ -112,6 +112,8 @@ inline void with_act(Act act, Function f) {
       return f(ActConstant<Act::kSilu>());
     case Act::kTanh:
       return f(ActConstant<Act::kTanh>());
+    case Act::kSigmoid:
+      return f(ActConstant<Act::kSigmoid>());
   }
 }
 
@@ -131,6 +133,8 @@ inline F activate(Act act, F x) {
       return Simd::mul(x, sigmoid(x));
     case Act::kTanh:
       return tanh(x);
+    case Act::kSigmoid:
+      return sigmoid(x);
     case Act::kNone:
       break;
   }
