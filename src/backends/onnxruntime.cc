@@ -76,7 +76,7 @@ class OnnxRuntimeBackend : public TokenBackend {
     ort::PaddedBatch padded{sequences.size(), columns, {}, {}, {}};
     padded.ids.assign(sequences.size() * columns, pad_);
     padded.mask.assign(sequences.size() * columns, 0);
-    padded.types.assign(sequences.size() * columns, 0);
+    if (!batch.type_ids.empty()) padded.types.assign(sequences.size() * columns, 0);
     for (size_t r = 0; r < sequences.size(); ++r) {
       const size_t begin = batch.offsets[sequences[r]];
       const size_t count = batch.offsets[sequences[r] + 1] - begin;

@@ -229,7 +229,7 @@ Output Session::run(const PaddedBatch& batch) const {
       data = batch.ids;
     } else if (inputs_[i] == "attention_mask") {
       data = batch.mask;
-    } else if (inputs_[i] == "token_type_ids") {
+    } else if (inputs_[i] == "token_type_ids" && !batch.types.empty()) {
       data = batch.types;
     } else {
       data.assign(batch.ids.size(), 0);

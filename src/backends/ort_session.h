@@ -26,7 +26,8 @@ std::vector<Provider> wanted_providers(const OnnxRuntimeOptions& options);
 /// Texts of a batch, padded to the longest: [rows, columns].
 struct PaddedBatch {
   size_t rows = 0, columns = 0;
-  std::vector<int64_t> ids, mask, types;
+  std::vector<int64_t> ids, mask;
+  std::vector<int64_t> types;  // empty: all 0
 };
 
 struct Output {

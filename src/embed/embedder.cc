@@ -35,14 +35,13 @@ void center_and_scale(std::span<float> row) {
 
 std::unique_ptr<TextBackend> open(const std::string& model, const EmbedderOptions& options) {
   const OnnxRuntimeOptions& gpu = options.onnxruntime;
-  if (options.backend == "native" &&
-      (gpu.device != Device::kCpu || gpu.device_id != 0 || gpu.gpu_mem_limit != 0)) {
+  if (options.backend == "native" && (gpu.device_id != 0 || gpu.gpu_mem_limit != 0)) {
     throw_not_supported(
-        "the native engine runs on the CPU only; for a GPU use backend=\"onnxruntime\"");
+        "device_id and gpu_mem_limit are for GPUs, which backend=\"onnxruntime\" uses");
   }
   if (options.backend == "onnxruntime" && options.compute != Compute::kAuto) {
     throw_not_supported(
-        "ONNX Runtime computes in what the file's tensors are; choose another file, or the native "
+        "ONNX Runtime computes in the file's own precision; choose another file, or the native "
         "backend");
   }
   check_options(options);

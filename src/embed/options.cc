@@ -69,6 +69,10 @@ void check_options(const EmbedderOptions& options, const Spelling& spelling) {
   const auto refuse = [&](const std::string& what) {
     throw_usage(what + " has no meaning for " + spelled("backend") + " " + options.backend);
   };
+  if (backend->kind == kNative && options.onnxruntime.device != Device::kCpu) {
+    throw_not_supported("the native engine runs on the CPU only; for a GPU use " +
+                        spelled("backend") + " onnxruntime");
+  }
   for (const Field& field : fields_of(options)) {
     if (field.given && (field.kinds & backend->kind) == 0) refuse(spelled(field.name));
   }
