@@ -19,8 +19,7 @@ namespace {
 /// model folder's. Lengths are left to the callers, who normalize as they are asked to.
 std::vector<HeadStep> head_of(const Program& program, const TextModel& model,
                               const std::optional<Pooling>& pooling) {
-  if (!program.pools_itself)
-    return read_head(model.config, pooling, static_cast<size_t>(program.hidden_size));
+  if (!program.pools_itself) return read_head(model.config, pooling, program.hidden_size);
   std::vector<HeadStep> head = program.head;
   std::erase_if(head, [](const HeadStep& s) { return std::holds_alternative<NormalizeStep>(s); });
   if (std::ranges::any_of(
@@ -92,7 +91,7 @@ std::unique_ptr<LocalBackend> open_native(const std::string& name, const Embedde
   TextModel model = TextModel::load(name, options);
   const Graph graph = read_onnx(model.onnx);
   Program program = program_of(graph);
-  model.limit_length(static_cast<size_t>(std::max<int64_t>(0, program.max_positions)));
+  model.limit_length(program.max_positions);
   program.head = head_of(program, model, options.pooling);
   Engine engine(program,
                 {.compute = options.compute, .threads = options.threads, .model = model.onnx});

@@ -37,8 +37,7 @@ Reranker Reranker::load(const std::string& model, const EmbedderOptions& options
   auto limit = static_cast<size_t>(std::max<int64_t>(0, config.max_length));
   if (options.max_length > 0) limit = static_cast<size_t>(options.max_length);
   if (program.max_positions > 0) {
-    const auto most = static_cast<size_t>(program.max_positions);
-    limit = limit == 0 ? most : std::min(limit, most);
+    limit = limit == 0 ? program.max_positions : std::min(limit, program.max_positions);
   }
   return Reranker(std::make_unique<Impl>(Impl{std::move(tokenizer), std::move(engine), limit}));
 }
