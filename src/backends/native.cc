@@ -22,7 +22,7 @@ bool ends_in_scores(const Program& program) {
 /// Lengths are left to the callers, who normalize as they are asked to.
 void choose_head(Program& program, const EmbedderOptions& options, const MakeHead& head) {
   if (!program.pools_itself) {
-    program.head = head(static_cast<size_t>(program.hidden_size));
+    program.head = head(program.hidden_size);
   } else if (options.pooling) {
     program.head = {PoolStep{{*options.pooling}}};
   }
@@ -57,7 +57,7 @@ class NativeBackend : public TokenBackend {
   NativeBackend(const Graph& graph, const Program& program, const EngineOptions& options)
       : engine_(program, options),
         scores_(ends_in_scores(program)),
-        max_positions_(static_cast<size_t>(std::max<int64_t>(0, program.max_positions))),
+        max_positions_(program.max_positions),
         info_(info_of(graph, program, engine_)) {}
 
   bool gives(Want want) const override {

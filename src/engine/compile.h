@@ -12,53 +12,33 @@
 
 namespace embedforge {
 
-struct NormValues {
-  NormKind kind = NormKind::kLayerNorm;
-  std::vector<float> gamma, beta;
-  float epsilon = 0;
+/// What ends a layer: out = norm(act(x + bias) + add).
+struct Tail {
+  std::vector<float> bias;  // by column, or empty
+  Activation act = Activation::kNone;
+  std::optional<ValueId> add;
+  std::optional<NormStep> norm;
 };
 
 struct EmbedOp {
   EmbedStep step;
-  ValueId out = 0;
-  std::optional<NormValues> norm;
+  std::optional<NormStep> norm;
 };
 
-/// Input channels of an 8-bit layer that are multiplied as floats beside it; often none.
-struct FloatChannels {
-  std::vector<int32_t> channels;
-  int padded = 0;             // channels in whole groups, as the kernels take them
-  size_t stride = 0;          // floats of a row of weight
-  std::vector<float> weight;  // [padded, stride]
-};
-
-/// out = norm(act(in * weight + bias) + add)
+/// The product of the input with a weight, and the tail.
 struct LinearOp {
-  ValueId in = 0, out = 0;
-  ValueId add = -1;
   PackedLinear weight;
-  std::vector<float> channel_scale;  // of the input, or empty
-  FloatChannels floats;
-  std::vector<float> bias;
-  Activation act = Activation::kNone;
-  std::optional<NormValues> norm;
+  Tail tail;
 };
 
-/// out = norm(act(in * up + up_bias) * down + down_bias + add), in chunks of the inner width that
-/// stay in the cache.
+/// Two layers, in chunks of the inner width that stay in the cache. The first one's tail is no more
+/// than a bias and an activation.
 struct FeedForwardOp {
-  ValueId in = 0, out = 0;
-  ValueId add = -1;
-  int chunk = 0;                            // inner columns at a time
-  PackedLinear up;                          // [width, inner]
-  std::vector<float> up_scale, down_scale;  // of the input channels, or empty
-  FloatChannels up_floats;
-  std::vector<float> up_bias;
-  Activation act = Activation::kNone;
-  std::vector<PackedLinear> down;          // rows of [inner, width], one a chunk
-  std::vector<FloatChannels> down_floats;  // one a chunk, channels counted from its begin
-  std::vector<float> down_bias;
-  std::optional<NormValues> norm;
+  size_t chunk = 0;  // inner columns at a time
+  PackedLinear up;   // [width, inner]
+  Tail inner;
+  std::vector<PackedLinear> down;  // rows of [inner, width], one a chunk
+  Tail tail;
 };
 
 struct AttentionOp {
@@ -72,28 +52,36 @@ struct HeadsOp {
   size_t rotary = 0;  // of Compiled::rotaries
 };
 
-struct NormOp {
-  ValueId in = 0, out = 0;
-  NormValues norm;
+struct Op {
+  std::vector<ValueId> in;  // that it reads; layers multiply the first
+  ValueId out = 0;
+  std::variant<EmbedOp, LinearOp, FeedForwardOp, HeadsOp, AttentionOp, NormStep, AddStep, GateStep>
+      as;
 };
-
-using Op =
-    std::variant<EmbedOp, LinearOp, FeedForwardOp, HeadsOp, AttentionOp, NormOp, AddStep, GateStep>;
 
 struct Compiled {
   std::vector<Op> ops;
-  std::vector<int> slot_of_value;  // -1: a value that fusion made disappear
-  std::vector<int> slot_width;     // floats a row
-  std::vector<int64_t> widths;     // of each value
-  std::vector<Rotary> rotaries;    // each once
-  ValueId hidden = -1;
-  int hidden_size = 0;
-  int64_t max_positions = 0, vocabulary = 0;
+  std::vector<size_t> slot_of_value;  // of those that an operation defines
+  std::vector<size_t> slot_width;     // floats a row
+  std::vector<size_t> widths;         // of each value
+  std::vector<Rotary> rotaries;       // each once
+  ValueId hidden = 0;
+  size_t hidden_size = 0, max_positions = 0, vocabulary = 0;
 };
 
-/// Packed weights come from `cache` (may be null) when it has them, and go to it when it doesn't.
+struct CompileOptions {
+  Compute compute = Compute::kAuto;
+  /// Packed weights come from it (may be null) when it has them, and go to it when it doesn't.
+  PackCache* cache = nullptr;
+  /// False: operation i is step i, and layers have no weights yet; see linear_op().
+  bool fuse = true;
+};
+
 /// Errors: kNotSupported for a step that no kernel computes; as pack_linear().
-Compiled compile(const Program& program, Compute compute, const kernels::KernelTable& table,
-                 PackCache* cache = nullptr);
+Compiled compile(const Program& program, const kernels::KernelTable& table,
+                 const CompileOptions& options);
+
+/// A step by itself, in float32.
+LinearOp linear_op(const LinearStep& step, const kernels::KernelTable& table);
 
 }  // namespace embedforge

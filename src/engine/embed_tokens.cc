@@ -7,13 +7,14 @@
 namespace embedforge {
 namespace {
 
-int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSequence& s, int i) {
-  const size_t token = s.first + static_cast<size_t>(i);
+int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSequence& s,
+               size_t i) {
+  const size_t token = s.first + i;
   switch (t.source) {
     case EmbedStep::Source::kTokenId:
       return batch.ids[token];
     case EmbedStep::Source::kPosition:
-      return i + t.offset;
+      return static_cast<int64_t>(i) + t.offset;
     case EmbedStep::Source::kTokenType:
       break;
   }
@@ -22,31 +23,28 @@ int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSeq
 }
 
 /// Row `row` as floats: a pointer into the table, or `space` filled from what it stores.
-const float* row_values(const EmbedStep::Table& t, int64_t row, int64_t width,
+const float* row_values(const EmbedStep::Table& t, size_t row, size_t width,
                         std::vector<float>& space) {
-  const auto w = static_cast<size_t>(width);
   const std::span<const std::byte> bytes = t.rows.bytes;
   if (t.rows.type == DataType::kFloat) return t.rows.as<float>().data() + row * width;
-  space.resize(w);
+  space.resize(width);
   if (!t.scales.empty()) {
     const bool per_row = t.scales.size() > 1;
-    const float scale = t.scales[per_row ? static_cast<size_t>(row) : 0];
+    const float scale = t.scales[per_row ? row : 0];
     const int32_t zero =
-        t.zero_points.empty()
-            ? 0
-            : t.zero_points[t.zero_points.size() > 1 ? static_cast<size_t>(row) : 0];
+        t.zero_points.empty() ? 0 : t.zero_points[t.zero_points.size() > 1 ? row : 0];
     const auto* q = reinterpret_cast<const uint8_t*>(bytes.data()) + row * width;
     const bool is_unsigned = t.rows.type == DataType::kUint8;
-    for (size_t i = 0; i < w; ++i) {
+    for (size_t i = 0; i < width; ++i) {
       const int value = is_unsigned ? q[i] : static_cast<int8_t>(q[i]);
       space[i] = scale * static_cast<float>(value - zero);
     }
     return space.data();
   }
-  const size_t row_bytes = w * element_size(t.rows.type);
+  const size_t row_bytes = width * element_size(t.rows.type);
   const Tensor part{t.rows.type,
-                    {width},
-                    bytes.subspan(static_cast<size_t>(row) * row_bytes, row_bytes),
+                    {static_cast<int64_t>(width)},
+                    bytes.subspan(row * row_bytes, row_bytes),
                     nullptr};
   space = to_floats(part);
   return space.data();
@@ -56,12 +54,13 @@ const float* row_values(const EmbedStep::Table& t, int64_t row, int64_t width,
 
 void embed_tokens(const EmbedStep& step, const kernels::KernelTable& table, const TokenBatch& batch,
                   const TileSequence& sequence, float* out) {
-  const auto width = static_cast<size_t>(step.width);
+  const size_t width = step.width;
   std::vector<float> space;
-  for (int i = 0; i < sequence.length; ++i, out += width) {
+  for (size_t i = 0; i < sequence.length; ++i, out += width) {
     bool first = true;
     for (const EmbedStep::Table& t : step.tables) {
-      const float* row = row_values(t, row_of(t, batch, sequence, i), step.width, space);
+      const auto at = static_cast<size_t>(row_of(t, batch, sequence, i));
+      const float* row = row_values(t, at, width, space);
       if (first) {
         std::memcpy(out, row, width * sizeof(float));
       } else {

@@ -1,8 +1,9 @@
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/per_process.h"
@@ -19,30 +20,15 @@ namespace {
 
 /// Tokens a tile: enough rows to reuse each weight that is brought from memory. From 64 to 384 the
 /// speed of the AVX2 table was the same within the noise.
-constexpr int kTileTokens = 256;
-
-/// Loads the thread's tile registers for as long as it computes.
-class Entered {
- public:
-  explicit Entered(const kernels::KernelTable& table) : table_(table) {
-    if (table_.enter != nullptr) table_.enter();
-  }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
-  ~Entered() {
-    if (table_.leave != nullptr) table_.leave();
-  }
-
- private:
-  const kernels::KernelTable& table_;
-};
+constexpr size_t kTileTokens = 256;
 
 Compiled compile_cached(const Program& program, const EngineOptions& options,
                         const kernels::KernelTable& table) {
   const std::optional<std::filesystem::path> folder = pack_cache_folder();
-  if (options.model.empty() || !folder) return compile(program, options.compute, table);
+  if (options.model.empty() || !folder)
+    return compile(program, table, {.compute = options.compute});
   PackCache cache(*folder, pack_key(options.model, table.name, compute_name(options.compute)));
-  return compile(program, options.compute, table, &cache);
+  return compile(program, table, {.compute = options.compute, .cache = &cache});
 }
 
 struct Worker {
@@ -65,65 +51,21 @@ struct Engine::Impl {
   const kernels::KernelTable& table;
   Compiled program;
   std::optional<Head> head;
-  int threads;
+  size_t threads;
   mutable PerProcess<Crew> crew;
 
   Impl(const Program& source, const EngineOptions& options)
       : table(options.table != nullptr ? *options.table : kernels::best_table()),
         program(compile_cached(source, options, table)),
-        threads(options.threads > 0 ? options.threads : available_threads()),
-        crew([this] { return std::make_unique<Crew>(threads); }) {
-    if (!source.head.empty()) head.emplace(source.head, static_cast<size_t>(program.hidden_size));
-  }
-
-  void check(const TokenBatch& batch) const {
-    if (batch.sequences() > 0 && batch.offsets.back() != batch.ids.size())
-      throw Error(ErrorCode::kBug, "token offsets don't cover the ids");
-    for (const int32_t id : batch.ids) {
-      if (id < 0 || (program.vocabulary > 0 && id >= program.vocabulary)) {
-        throw_bad_input(
-            "token id " + std::to_string(id) + " is outside the model's vocabulary of " +
-            std::to_string(program.vocabulary) + "; the tokenizer belongs to another model");
-      }
-    }
-    check_types(batch);
-    for (size_t i = 0; i < batch.sequences(); ++i) {
-      const size_t length = batch.offsets[i + 1] - batch.offsets[i];
-      if (program.max_positions > 0 && length > static_cast<size_t>(program.max_positions)) {
-        throw_bad_input("text " + std::to_string(i) + " has " + std::to_string(length) +
-                        " tokens but the model has only " + std::to_string(program.max_positions) +
-                        " positions; lower max_length");
-      }
-    }
-  }
-
-  void check_types(const TokenBatch& batch) const {
-    if (batch.type_ids.empty()) return;
-    for (const Op& op : program.ops) {
-      const auto* embed = std::get_if<EmbedOp>(&op);
-      if (embed == nullptr) continue;
-      for (const EmbedStep::Table& table : embed->step.tables) {
-        const int64_t rows = table.rows.dims[0];
-        if (table.source != EmbedStep::Source::kTokenType || rows == 1) continue;
-        for (const int32_t type : batch.type_ids) {
-          if (type >= 0 && type < rows) continue;
-          throw_bad_input("token type " + std::to_string(type) + " is outside the model's " +
-                          std::to_string(rows) + "; the tokenizer belongs to another model");
-        }
-      }
-    }
-  }
-
-  const float* hidden_rows(const SharedSpace& space) const {
-    return space
-        .slots[static_cast<size_t>(program.slot_of_value[static_cast<size_t>(program.hidden)])]
-        .floats();
+        threads(static_cast<size_t>(options.threads > 0 ? options.threads : available_threads())),
+        crew([this] { return std::make_unique<Crew>(static_cast<int>(threads)); }) {
+    if (!source.head.empty()) head.emplace(source.head, program.hidden_size);
   }
 
   /// Calls use(sequence, its wanted hidden rows) for every sequence, from several threads.
   template <typename Use>
-  void run(const TokenBatch& batch, Rows wanted, Use use) const {
-    check(batch);
+  void run(const TokenBatch& batch, Wanted wanted, Use use) const {
+    check_batch(program, batch);
     Crew& here = crew.get();
     const std::lock_guard turn(here.turn);
     if (threads > 1 && needs_team(batch)) {
@@ -137,24 +79,22 @@ struct Engine::Impl {
   /// For few tokens, since reading the weights is what they cost, and where whole sequences would
   /// leave threads without work.
   bool needs_team(const TokenBatch& batch) const {
-    const auto members = static_cast<size_t>(threads);
     const size_t tokens = batch.ids.size();
     size_t longest = 0;
-    for (size_t i = 0; i < batch.sequences(); ++i)
-      longest = std::max(longest, batch.offsets[i + 1] - batch.offsets[i]);
-    return tokens <= kMemberRows * members || longest * members > tokens + tokens / 2;
+    for (size_t i = 0; i < batch.sequences(); ++i) longest = std::max(longest, batch.length(i));
+    return tokens <= kMemberRows * threads || longest * threads > tokens + tokens / 2;
   }
 
   template <typename Use>
-  void run_apart(Crew& here, const TokenBatch& batch, Rows wanted, Use use) const {
+  void run_apart(Crew& here, const TokenBatch& batch, Wanted wanted, Use use) const {
     const std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens, threads);
     std::atomic<size_t> next{0};
     const auto work = [&](int index) {
       Worker& worker = here.workers[static_cast<size_t>(index)];
       const Entered entered(table);
       for (size_t t = next++; t < tiles.size(); t = next++) {
-        reserve(program, tiles[t], 1, worker.shared);
-        execute(program, table, batch, tiles[t], Team{}, worker.shared, worker.own);
+        worker.shared.reserve(program, tiles[t], 1);
+        execute({program, table, batch, tiles[t], worker.shared}, program.ops, Team{}, worker.own);
         finish(tiles[t], worker.shared, use);
       }
     };
@@ -166,16 +106,16 @@ struct Engine::Impl {
   }
 
   template <typename Use>
-  void run_together(Crew& here, const TokenBatch& batch, Rows wanted, Use use) const {
-    std::vector<Tile> tiles = make_tiles(batch, wanted, kTileTokens * threads, 1);
-    for (const Tile& tile : tiles) {
+  void run_together(Crew& here, const TokenBatch& batch, Wanted wanted, Use use) const {
+    for (const Tile& tile : make_tiles(batch, wanted, kTileTokens * threads, 1)) {
       SharedSpace& shared = here.workers[0].shared;
-      reserve(program, tile, threads, shared);
-      SpinBarrier barrier(threads);
+      shared.reserve(program, tile, threads);
+      SpinBarrier barrier(static_cast<int>(threads));
       here.pool.run([&](int index) {
         const Entered entered(table);
-        execute(program, table, batch, tile, Team{index, threads, &barrier}, shared,
-                here.workers[static_cast<size_t>(index)].own);
+        const auto member = static_cast<size_t>(index);
+        execute({program, table, batch, tile, shared}, program.ops, {member, threads, &barrier},
+                here.workers[member].own);
       });
       finish(tile, shared, use);
     }
@@ -183,19 +123,18 @@ struct Engine::Impl {
 
   template <typename Use>
   void finish(const Tile& tile, const SharedSpace& space, Use use) const {
-    const float* hidden = hidden_rows(space);
-    for (const TileSequence& s : wanted_rows(tile).sequences)
-      use(s, hidden + static_cast<size_t>(s.row) * static_cast<size_t>(program.hidden_size));
+    const Tile wanted = wanted_rows(tile);
+    const Rows hidden = space.value(program, program.hidden, wanted.rows);
+    for (const TileSequence& s : wanted.sequences) use(s, hidden.part(s.row, s.row + s.length));
   }
 
   /// Workspaces that one long text made large don't stay.
   void give_back(std::vector<Worker>& workers) const {
     size_t row = 0;
-    for (const int width : program.slot_width) row += static_cast<size_t>(width) * sizeof(float);
+    for (const size_t width : program.slot_width) row += width * sizeof(float);
     for (Worker& w : workers) {
-      size_t bytes = w.shared.inner.size() + w.own.bytes();
-      for (const AlignedBuffer& b : w.shared.slots) bytes += b.size();
-      if (bytes > 8 * row * static_cast<size_t>(kTileTokens) + (size_t{8} << 20U)) w = Worker{};
+      if (w.shared.bytes() + w.own.bytes() > 8 * row * kTileTokens + (size_t{8} << 20U))
+        w = Worker{};
     }
   }
 };
@@ -206,10 +145,9 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
-size_t Engine::hidden_size() const { return static_cast<size_t>(impl_->program.hidden_size); }
-int Engine::threads() const { return impl_->threads; }
+size_t Engine::hidden_size() const { return impl_->program.hidden_size; }
+int Engine::threads() const { return static_cast<int>(impl_->threads); }
 const kernels::KernelTable& Engine::table() const { return impl_->table; }
-
 size_t Engine::width() const { return impl_->head ? impl_->head->width() : hidden_size(); }
 
 void Engine::pooled(const TokenBatch& batch, float* out) const {
@@ -219,20 +157,19 @@ void Engine::pooled(const TokenBatch& batch, float* out) const {
   for (size_t i = 0; i < batch.sequences(); ++i) {
     if (batch.length(i) == 0) std::fill_n(out + i * width, width, 0.0F);
   }
-  const std::optional<Pooling> pooling =
-      batch.skip == 0 ? head.only_pooling() : std::optional<Pooling>();
-  const Rows wanted = pooling == Pooling::kCls    ? Rows::kFirst
-                      : pooling == Pooling::kLast ? Rows::kLast
-                                                  : Rows::kAll;
-  impl_->run(batch, wanted, [&](const TileSequence& s, const float* rows) {
-    head.apply(rows, static_cast<size_t>(s.length), batch.skip, out + s.index * width);
+  const std::optional<Pooling> pooling = head.only_pooling();
+  Wanted wanted = Wanted::kAll;
+  if (pooling == Pooling::kCls && batch.skip == 0) wanted = Wanted::kFirst;
+  if (pooling == Pooling::kLast && batch.skip == 0) wanted = Wanted::kLast;
+  impl_->run(batch, wanted, [&](const TileSequence& s, const Rows& rows) {
+    head.apply(rows.data, rows.count, batch.skip, out + s.index * width);
   });
 }
 
 void Engine::tokens(const TokenBatch& batch, float* out) const {
   const size_t width = hidden_size();
-  impl_->run(batch, Rows::kAll, [&](const TileSequence& s, const float* rows) {
-    std::memcpy(out + s.first * width, rows, static_cast<size_t>(s.length) * width * sizeof(float));
+  impl_->run(batch, Wanted::kAll, [&](const TileSequence& s, const Rows& rows) {
+    std::copy_n(rows.data, rows.size(), out + s.first * width);
   });
 }
 

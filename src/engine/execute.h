@@ -3,12 +3,12 @@
 // each step of it with the same result.
 #pragma once
 
-#include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "base/threads.h"
-#include "engine/aligned.h"
+#include "base/token_batch.h"
 #include "engine/compile.h"
 #include "engine/heads.h"
 #include "engine/tile.h"
@@ -16,56 +16,80 @@
 namespace embedforge {
 
 /// With fewer rows for each member a team shares the columns of a layer, else its rows.
-constexpr int kMemberRows = 24;
+constexpr size_t kMemberRows = 24;
 
 /// The threads that share a tile. Units of a step are split in whole; sync() waits for all of them.
 struct Team {
-  int index = 0;
-  int count = 1;
+  size_t index = 0;
+  size_t count = 1;
   SpinBarrier* barrier = nullptr;
 
   void sync() const {
     if (count > 1) barrier->wait();
   }
   /// This member's part of [0, units).
-  std::pair<int, int> part(int units) const {
-    const auto bound = [&](int i) {
-      return static_cast<int>(static_cast<long>(units) * i / count);
-    };
-    return {bound(index), bound(index + 1)};
+  std::pair<size_t, size_t> part(size_t units) const {
+    return {units * index / count, units * (index + 1) / count};
   }
 };
 
-/// What a team shares: the values, and the rounded inner rows of feed-forward layers.
+/// What a team shares: the values, and the inner rows of feed-forward layers.
 struct SharedSpace {
   std::vector<AlignedBuffer> slots;
   AlignedBuffer inner;
+
+  /// Makes room for a tile and a team; called by one thread before execute().
+  void reserve(const Compiled& program, const Tile& tile, size_t members);
+  /// A value's rows.
+  Rows value(const Compiled& program, ValueId v, size_t rows) const;
+  size_t bytes() const;
 };
 
 /// What each thread has for itself.
 struct PrivateSpace {
-  AlignedBuffer picked;  // input channels that stay float
-  AlignedBuffer inner_picked;
-  AlignedBuffer prepared;  // rounded rows of a layer's input
-  AlignedBuffer inner;     // inner columns of a feed-forward layer, floats
-  AlignedBuffer rounded;   // the same, rounded
+  InputSpace input;        // of a layer
+  AlignedBuffer inner;     // inner columns of a feed-forward layer
+  InputSpace inner_input;  // the same, as the second layer takes them
   AlignedBuffer attention;
   std::vector<Angles> angles;  // of Compiled::rotaries
 
-  size_t bytes() const {
-    size_t turned = 0;
-    for (const Angles& each : angles) turned += each.bytes();
-    return turned + picked.size() + inner_picked.size() + prepared.size() + inner.size() +
-           rounded.size() + attention.size();
-  }
+  size_t bytes() const;
 };
 
-/// Runs all operations on the tile. Every member of the team calls it, with one SharedSpace and its
-/// own PrivateSpace.
-void execute(const Compiled& program, const kernels::KernelTable& table, const TokenBatch& batch,
-             const Tile& tile, const Team& team, SharedSpace& shared, PrivateSpace& own);
+/// Loads the thread's tile registers for as long as it computes.
+class Entered {
+ public:
+  explicit Entered(const kernels::KernelTable& table) : table_(table) {
+    if (table_.enter != nullptr) table_.enter();
+  }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+  ~Entered() {
+    if (table_.leave != nullptr) table_.leave();
+  }
 
-/// Makes room in `shared` for a tile and a team; called by one thread before execute().
-void reserve(const Compiled& program, const Tile& tile, int members, SharedSpace& shared);
+ private:
+  const kernels::KernelTable& table_;
+};
+
+/// Errors: kBadInput for an id outside the vocabulary or a sequence longer than the model's
+/// positions.
+void check_batch(const Compiled& program, const TokenBatch& batch);
+
+/// What runs: a program's operations, or some of them, on a tile of the batch.
+struct Run {
+  const Compiled& program;
+  const kernels::KernelTable& table;
+  const TokenBatch& batch;
+  const Tile& tile;
+  SharedSpace& shared;
+};
+
+/// Runs these operations. Every member of the team calls it, with its own PrivateSpace.
+void execute(const Run& run, std::span<const Op> ops, const Team& team, PrivateSpace& own);
+
+/// A layer by itself, from other rows than the value that it reads.
+void execute(const Run& run, const LinearOp& layer, const Rows& in, ValueId out, const Team& team,
+             PrivateSpace& own);
 
 }  // namespace embedforge

@@ -5,38 +5,8 @@
 #include <numeric>
 
 #include "embedforge/error.h"
-#include "graph/tensor.h"
 
 namespace embedforge {
-namespace {
-
-/// [k, n] floats of a weight as the graph has it.
-std::vector<float> values_of(const Weight& weight) {
-  const std::vector<float> stored = to_floats(weight.data);
-  const auto k = static_cast<size_t>(weight.k);
-  const auto n = static_cast<size_t>(weight.n);
-  std::vector<float> out(k * n);
-  for (size_t j = 0; j < k; ++j) {
-    for (size_t i = 0; i < n; ++i) {
-      float value = stored[weight.transposed ? i * k + j : j * n + i];
-      if (weight.quantized()) {
-        value = weight.scales[i] * (value - static_cast<float>(weight.zero_points[i]));
-        if (weight.activation && !weight.activation->channel_scale.empty()) {
-          value *= weight.activation->channel_scale[j];
-        }
-      }
-      out[j * n + i] = value;
-    }
-  }
-  for (size_t c = 0; c < weight.float_channels.size(); ++c) {
-    const auto j = static_cast<size_t>(weight.float_channels[c]);
-    std::copy_n(weight.float_rows.begin() + static_cast<ptrdiff_t>(c * n), n,
-                out.begin() + static_cast<ptrdiff_t>(j * n));
-  }
-  return out;
-}
-
-}  // namespace
 
 void pool(Pooling pooling, const float* rows, size_t length, size_t skip, size_t width,
           float* out) {
@@ -92,7 +62,7 @@ void Head::add(const PoolStep& step) {
 
 void Head::add(const LinearStep& step) {
   const auto out = static_cast<size_t>(step.weight.n);
-  Dense layer{width_, out, values_of(step.weight), step.bias, step.activation};
+  Dense layer{width_, out, to_floats(step.weight), step.bias, step.activation};
   if (static_cast<size_t>(step.weight.k) != width_) {
     throw_bad_input("tensor '" + step.weight.name + "': a layer after the pooling takes " +
                     std::to_string(step.weight.k) + " values, and gets " + std::to_string(width_));

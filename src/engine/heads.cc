@@ -5,14 +5,14 @@
 
 namespace embedforge {
 
-void Angles::reserve(const Rotary& rotary, int positions) {
+void Angles::reserve(const Rotary& rotary, size_t positions) {
   if (positions <= positions_) return;
   pairs_ = rotary.frequencies.size();
   positions_ = std::max(positions, 2 * positions_);
   values_ = AlignedBuffer();
-  values_.reserve(static_cast<size_t>(positions_) * 2 * pairs_ * sizeof(float));
+  values_.reserve(positions_ * 2 * pairs_ * sizeof(float));
   float* out = values_.floats();
-  for (int p = 0; p < positions_; ++p, out += 2 * pairs_) {
+  for (size_t p = 0; p < positions_; ++p, out += 2 * pairs_) {
     for (size_t i = 0; i < pairs_; ++i) {
       // The product is rounded to float, as the frameworks that models are trained in do.
       const float angle = static_cast<float>(p) * rotary.frequencies[i];
@@ -23,54 +23,52 @@ void Angles::reserve(const Rotary& rotary, int positions) {
 }
 
 void change_heads(const HeadsStep& step, const kernels::KernelTable& table, const Angles& angles,
-                  float* x, size_t stride, int rows, int position) {
-  const auto size = static_cast<size_t>(step.head_size);
-  const auto heads = static_cast<int>(step.heads);
-  for (int row = 0; row < rows; ++row) {
-    float* first = x + static_cast<size_t>(row) * stride + step.column;
+                  const Rows& rows, size_t position) {
+  for (size_t row = 0; row < rows.count; ++row) {
+    float* first = rows.row(row) + step.column;
     if (!step.gamma.empty()) {
       table.norm({.x = first,
-                  .x_stride = size,
+                  .x_stride = step.head_size,
                   .gamma = step.gamma.data(),
                   .epsilon = step.epsilon,
                   .rms = true,
-                  .rows = heads,
-                  .width = static_cast<int>(size),
+                  .rows = as_int(step.heads),
+                  .width = as_int(step.head_size),
                   .out = first,
-                  .out_stride = size});
+                  .out_stride = step.head_size});
     }
     if (step.rotary.frequencies.empty()) continue;
     table.rotate({.x = first,
-                  .stride = size,
-                  .heads = heads,
-                  .pairs = static_cast<int>(step.rotary.frequencies.size()),
+                  .stride = step.head_size,
+                  .heads = as_int(step.heads),
+                  .pairs = as_int(step.rotary.frequencies.size()),
                   .interleaved = step.rotary.interleaved,
                   .cos = angles.cosines(position + row),
                   .sin = angles.sines(position + row)});
   }
 }
 
-kernels::AttentionArgs attention_args(const AttentionStep& step, int64_t head, int length,
-                                      ValueRows q, ValueRows k, ValueRows v, ValueRows out) {
-  const int64_t kv_head = head * step.kv_heads / step.heads;
-  kernels::AttentionArgs args{.q = q.first + step.q_column + head * step.head_size,
-                              .k = k.first + step.k_column + kv_head * step.head_size,
-                              .v = v.first + step.v_column + kv_head * step.head_size,
-                              .q_stride = q.stride,
-                              .kv_stride = k.stride,
-                              .length = length,
-                              .head_size = static_cast<int>(step.head_size),
+kernels::AttentionArgs attention_args(const AttentionStep& step, size_t head, const Rows& q,
+                                      const Rows& k, const Rows& v, const Rows& out) {
+  const size_t kv_head = head * step.kv_heads / step.heads;
+  kernels::AttentionArgs args{.q = q.data + step.q_column + head * step.head_size,
+                              .k = k.data + step.k_column + kv_head * step.head_size,
+                              .v = v.data + step.v_column + kv_head * step.head_size,
+                              .q_stride = q.width,
+                              .kv_stride = k.width,
+                              .length = as_int(q.count),
+                              .head_size = as_int(step.head_size),
                               .begin = 0,
-                              .end = length,
+                              .end = as_int(q.count),
                               .scale = step.scale,
                               .causal = step.causal,
                               .window = static_cast<int>(step.window),
-                              .out = out.first + head * step.head_size,
-                              .out_stride = out.stride};
+                              .out = out.data + head * step.head_size,
+                              .out_stride = out.width};
   if (!step.relative_bias.empty()) {
-    const auto span = (static_cast<int64_t>(step.relative_bias.size()) / step.heads + 1) / 2;
+    const size_t span = (step.relative_bias.size() / step.heads + 1) / 2;
     args.relative_bias = step.relative_bias.data() + head * (2 * span - 1) + span - 1;
-    args.bias_span = static_cast<int>(span);
+    args.bias_span = as_int(span);
   }
   return args;
 }

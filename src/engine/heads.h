@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "engine/aligned.h"
+#include "engine/rows.h"
 #include "kernels/table.h"
 #include "plan/program.h"
 
@@ -14,32 +14,23 @@ namespace embedforge {
 class Angles {
  public:
   /// Has them for positions [0, positions).
-  void reserve(const Rotary& rotary, int positions);
-  const float* cosines(int position) const { return at(position, 0); }
-  const float* sines(int position) const { return at(position, pairs_); }
+  void reserve(const Rotary& rotary, size_t positions);
+  const float* cosines(size_t position) const { return values_.floats() + position * 2 * pairs_; }
+  const float* sines(size_t position) const { return cosines(position) + pairs_; }
   size_t bytes() const { return values_.size(); }
 
  private:
-  const float* at(int position, size_t offset) const {
-    return values_.floats() + static_cast<size_t>(position) * 2 * pairs_ + offset;
-  }
   AlignedBuffer values_;  // [positions][cosines, sines][pairs]
   size_t pairs_ = 0;
-  int positions_ = 0;
+  size_t positions_ = 0;
 };
 
-/// Changes the heads of `rows` tokens in place, the first of which is at `position`.
+/// Changes the heads of these tokens in place, the first of which is at `position`.
 void change_heads(const HeadsStep& step, const kernels::KernelTable& table, const Angles& angles,
-                  float* x, size_t stride, int rows, int position);
+                  const Rows& rows, size_t position);
 
-/// Rows of a value: the first row of a sequence, and floats between rows.
-struct ValueRows {
-  float* first = nullptr;
-  size_t stride = 0;
-};
-
-/// Head `head` of a sequence of `length` tokens; workspace is left to the caller.
-kernels::AttentionArgs attention_args(const AttentionStep& step, int64_t head, int length,
-                                      ValueRows q, ValueRows k, ValueRows v, ValueRows out);
+/// Head `head` of a sequence, of whose tokens the rows are; workspace is left to the caller.
+kernels::AttentionArgs attention_args(const AttentionStep& step, size_t head, const Rows& q,
+                                      const Rows& k, const Rows& v, const Rows& out);
 
 }  // namespace embedforge

@@ -3,74 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "embedforge/error.h"
 #include "engine/round_weights.h"
-#include "graph/tensor.h"
 
 namespace embedforge {
 namespace {
-
-/// Whether the stored integers less their zero points fit int8.
-bool fits_int8(const Weight& w) {
-  const int low = w.data.type == DataType::kUint8 ? 0 : -128;
-  for (const int32_t zero : w.zero_points) {
-    if (low - zero < -128 || low + 255 - zero > 127) return false;
-  }
-  return true;
-}
-
-/// Rows [k_begin, k_begin + k) as floats in [k][n] order.
-std::vector<float> float_rows(const Weight& w, int64_t k_begin, int64_t k_count) {
-  const int64_t stride_k = w.transposed ? 1 : w.n;
-  const int64_t stride_n = w.transposed ? w.k : 1;
-  std::vector<float> out(static_cast<size_t>(k_count * w.n));
-  const std::vector<float> whole =
-      w.data.type == DataType::kFloat ? std::vector<float>() : to_floats(w.data);
-  const float* values = w.data.type == DataType::kFloat ? w.data.as<float>().data() : whole.data();
-  const std::vector<float> none;
-  const std::vector<float>& by_channel = w.activation ? w.activation->channel_scale : none;
-  for (int64_t k = 0; k < k_count; ++k) {
-    const float factor = by_channel.empty() ? 1 : by_channel[static_cast<size_t>(k_begin + k)];
-    for (int64_t n = 0; n < w.n; ++n) {
-      float v = values[(k_begin + k) * stride_k + n * stride_n];
-      if (w.quantized()) {
-        const auto column = static_cast<size_t>(n);
-        v = (v - static_cast<float>(w.zero_points.empty() ? 0 : w.zero_points[column])) *
-            w.scales[column];
-      }
-      if (!std::isfinite(v))
-        throw_bad_input("tensor '" + w.name +
-                        "' has a value that is not finite; the file is damaged");
-      out[static_cast<size_t>(k * w.n + n)] = v * factor;
-    }
-  }
-  for (size_t j = 0; j < w.float_channels.size(); ++j) {
-    const int64_t row = w.float_channels[j] - k_begin;
-    if (row < 0 || row >= k_count) continue;
-    const auto from = static_cast<ptrdiff_t>(j) * w.n;
-    std::copy_n(w.float_rows.begin() + from, w.n, out.begin() + row * w.n);
-  }
-  return out;
-}
-
-/// Rows of the stored integers less their zero points, in [k][n] order.
-std::vector<int8_t> integer_rows(const Weight& w, int64_t k_begin, int64_t k_count) {
-  const int64_t stride_k = w.transposed ? 1 : w.n;
-  const int64_t stride_n = w.transposed ? w.k : 1;
-  const bool is_unsigned = w.data.type == DataType::kUint8;
-  const auto bytes = w.data.as<int8_t>();
-  std::vector<int8_t> out(static_cast<size_t>(k_count * w.n));
-  for (int64_t k = 0; k < k_count; ++k) {
-    for (int64_t n = 0; n < w.n; ++n) {
-      const int8_t stored = bytes[static_cast<size_t>((k_begin + k) * stride_k + n * stride_n)];
-      const int value = is_unsigned ? static_cast<uint8_t>(stored) : stored;
-      const int zero = w.zero_points.empty() ? 0 : w.zero_points[static_cast<size_t>(n)];
-      out[static_cast<size_t>(k * w.n + n)] = static_cast<int8_t>(value - zero);
-    }
-  }
-  return out;
-}
 
 void check(const Weight& w) {
   if (w.k <= 0 || w.n <= 0 || w.k > std::numeric_limits<int>::max() / 4 ||
@@ -86,30 +25,59 @@ void check(const Weight& w) {
   }
 }
 
-void pack(const Weight& stored, int64_t k_begin, int64_t k_count, Tier tier,
-          const kernels::LinearKernel& kernel, std::byte* out) {
-  const Weight weight = with_values(stored);
-  kernels::WeightView view{.k = static_cast<int>(k_count),
-                           .n = static_cast<int>(weight.n),
-                           .stride_k = weight.n,
+void pack(const Weight& weight, size_t k_begin, const PackedLinear& to, Tier tier, std::byte* out) {
+  kernels::WeightView view{.k = as_int(to.k),
+                           .n = as_int(to.n),
+                           .stride_k = static_cast<ptrdiff_t>(to.n),
                            .stride_n = 1};
   if (tier == Tier::kInt8 && weight.quantized() && fits_int8(weight)) {
-    const std::vector<int8_t> rows = integer_rows(weight, k_begin, k_count);
+    const std::vector<int8_t> rows = to_integers(weight, k_begin, to.k);
     view.q = rows.data();
     view.scales = weight.scales.data();
-    kernel.pack(view, out);
+    to.kernel->pack(view, out);
     return;
   }
-  const std::vector<float> rows = float_rows(weight, k_begin, k_count);
+  const std::vector<float> rows = to_floats(weight, k_begin, to.k);
   if (tier == Tier::kInt8) {
-    const RoundedWeights rounded = round_weights(rows.data(), k_count, weight.n);
+    const RoundedWeights rounded = round_weights(rows.data(), to.k, to.n);
     view.q = rounded.q.data();
     view.scales = rounded.scales.data();
-    kernel.pack(view, out);
+    to.kernel->pack(view, out);
   } else {
     view.values = rows.data();
-    kernel.pack(view, out);
+    to.kernel->pack(view, out);
   }
+}
+
+/// Those of input channels [k_begin, k_begin + k_count), counted from k_begin.
+FloatChannels pack_floats(const Weight& weight, size_t k_begin, size_t k_count) {
+  const auto up = [](size_t count, size_t step) { return (count + step - 1) / step * step; };
+  const auto n = static_cast<size_t>(weight.n);
+  FloatChannels out;
+  out.stride = up(n, kernels::kFloatColumns);
+  for (size_t j = 0; j < weight.float_channels.size(); ++j) {
+    const auto channel = static_cast<size_t>(weight.float_channels[j]);
+    if (channel < k_begin || channel >= k_begin + k_count) continue;
+    out.channels.push_back(channel - k_begin);
+    const float* row = weight.float_rows.data() + j * n;
+    out.weight.insert(out.weight.end(), row, row + n);
+    out.weight.resize(out.channels.size() * out.stride);
+  }
+  out.padded = up(out.channels.size(), kernels::kFloatGroup);
+  out.weight.resize(out.padded * out.stride);
+  return out;
+}
+
+/// The float channels of the rows, as the kernels take them; null where there are none.
+const float* pick(const FloatChannels& floats, const Rows& in, AlignedBuffer& space) {
+  if (floats.padded == 0) return nullptr;
+  space.reserve(in.count * floats.padded * sizeof(float));
+  float* out = space.floats();
+  for (size_t r = 0; r < in.count; ++r, out += floats.padded) {
+    std::fill_n(out, floats.padded, 0.0F);
+    for (size_t j = 0; j < floats.channels.size(); ++j) out[j] = in.row(r)[floats.channels[j]];
+  }
+  return space.floats();
 }
 
 }  // namespace
@@ -131,36 +99,84 @@ Tier choose_tier(const Weight& weight, Compute compute, const kernels::KernelTab
   return tier;
 }
 
-bool keeps_integers(const Weight& weight, Compute compute, const kernels::KernelTable& table) {
-  return choose_tier(weight, compute, table) == Tier::kInt8 && weight.quantized() &&
-         weight.activation && fits_int8(weight);
+size_t PackedLinear::column_blocks() const {
+  const auto block = static_cast<size_t>(kernel->column_block);
+  return (n + block - 1) / block;
 }
 
-std::vector<float> channel_scale(const Weight& weight, Compute compute,
-                                 const kernels::KernelTable& table) {
-  return keeps_integers(weight, compute, table) ? weight.activation->channel_scale
-                                                : std::vector<float>();
-}
-
-std::optional<PackedLinear> pack_linear(const Weight& weight, int64_t k_begin, int64_t k_count,
-                                        Tier tier, const kernels::KernelTable& table,
+std::optional<PackedLinear> pack_linear(const Weight& weight, size_t k_begin, size_t k_count,
+                                        Compute compute, const kernels::KernelTable& table,
                                         PackCache* cache) {
   check(weight);
-  const kernels::LinearKernel& kernel = linear_kernel(tier, table);
-  PackedLinear packed{&kernel, static_cast<int>(k_count), static_cast<int>(weight.n), nullptr,
-                      nullptr};
-  const size_t bytes = kernel.weight_bytes(packed.k, packed.n);
+  const Tier tier = choose_tier(weight, compute, table);
+  PackedLinear packed;
+  packed.kernel = &linear_kernel(tier, table);
+  packed.k = k_count;
+  packed.n = static_cast<size_t>(weight.n);
+  if (tier == Tier::kInt8 && weight.quantized() && weight.activation && fits_int8(weight)) {
+    const std::vector<float>& scale = weight.activation->channel_scale;
+    if (!scale.empty())
+      packed.channel_scale.assign(scale.data() + k_begin, scale.data() + k_begin + k_count);
+    packed.floats = pack_floats(weight, k_begin, k_count);
+  }
+  const size_t bytes = packed.kernel->weight_bytes(as_int(packed.k), as_int(packed.n));
   if (cache != nullptr && cache->reading()) {
     packed.bytes = cache->take(bytes);
     packed.owner = cache->owner();
     return packed.bytes == nullptr ? std::nullopt : std::optional(packed);
   }
   const auto buffer = std::make_shared<AlignedBuffer>(bytes);
-  pack(weight, k_begin, k_count, tier, kernel, buffer->data());
+  pack(weight, k_begin, packed, tier, buffer->data());
   packed.bytes = buffer->data();
   packed.owner = buffer;
   if (cache != nullptr) cache->record(packed.bytes, bytes, buffer);
   return packed;
+}
+
+PackedLinear pack_matrix(const Rows& matrix, const kernels::KernelTable& table) {
+  const kernels::WeightView view{.k = as_int(matrix.count),
+                                 .n = as_int(matrix.width),
+                                 .values = matrix.data,
+                                 .stride_k = static_cast<ptrdiff_t>(matrix.width),
+                                 .stride_n = 1};
+  const auto buffer = std::make_shared<AlignedBuffer>(table.f32.weight_bytes(view.k, view.n));
+  table.f32.pack(view, buffer->data());
+  return {&table.f32, matrix.count, matrix.width, buffer->data(), buffer};
+}
+
+LayerInput prepare(const PackedLinear& layer, const Rows& in, InputSpace& space) {
+  const kernels::LinearKernel& kernel = *layer.kernel;
+  LayerInput out;
+  out.floats = pick(layer.floats, in, space.floats);
+  if (kernel.prepare == nullptr) {
+    out.data = reinterpret_cast<const std::byte*>(in.data);
+    out.stride = in.width * sizeof(float);
+    return out;
+  }
+  out.row_block = static_cast<size_t>(kernel.row_block);
+  out.stride = kernel.block_bytes(as_int(layer.k));
+  space.prepared.reserve((in.count + out.row_block - 1) / out.row_block * out.stride);
+  kernel.prepare({in.data, in.width, as_int(in.count), as_int(layer.k),
+                  layer.channel_scale.empty() ? nullptr : layer.channel_scale.data()},
+                 space.prepared.data());
+  out.data = space.prepared.data();
+  return out;
+}
+
+void multiply(const PackedLinear& layer, const LayerInput& in, size_t row, size_t count,
+              kernels::LinearArgs args) {
+  args.a = in.data + row / in.row_block * in.stride;
+  args.a_stride = in.stride;
+  args.weight = layer.bytes;
+  args.rows = as_int(count);
+  args.k = as_int(layer.k);
+  if (in.floats != nullptr) {
+    args.floats = in.floats + row * layer.floats.padded;
+    args.float_weight = layer.floats.weight.data();
+    args.float_channels = as_int(layer.floats.padded);
+    args.float_stride = layer.floats.stride;
+  }
+  layer.kernel->run(args);
 }
 
 }  // namespace embedforge

@@ -2,6 +2,7 @@
 // quantize/ for rounding that does).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -16,6 +17,6 @@ struct RoundedWeights {
 /// Rounds to nearest. A column's steps are as large as its largest weight needs, and its largest
 /// sum of two weights of one sign that meet in a 16-bit lane (k = 2i, 2i + 1; at most 128), so that
 /// every instruction set computes the same exact sums at full speed.
-RoundedWeights round_weights(const float* w, int64_t k, int64_t n);
+RoundedWeights round_weights(const float* w, size_t k, size_t n);
 
 }  // namespace embedforge

@@ -4,74 +4,36 @@
 
 namespace embedforge {
 
-std::vector<ValueId> inputs_of(const Op& op) {
-  return std::visit(
-      [](const auto& o) -> std::vector<ValueId> {
-        using T = std::decay_t<decltype(o)>;
-        if constexpr (std::is_same_v<T, EmbedOp>) {
-          return {};
-        } else if constexpr (std::is_same_v<T, LinearOp> || std::is_same_v<T, FeedForwardOp>) {
-          return o.add < 0 ? std::vector<ValueId>{o.in} : std::vector<ValueId>{o.in, o.add};
-        } else if constexpr (std::is_same_v<T, AttentionOp>) {
-          return {o.step.q, o.step.k, o.step.v};
-        } else if constexpr (std::is_same_v<T, HeadsOp>) {
-          return {o.step.in};
-        } else if constexpr (std::is_same_v<T, NormOp>) {
-          return {o.in};
-        } else if constexpr (std::is_same_v<T, AddStep>) {
-          return {o.a, o.b};
-        } else {
-          return {o.gate, o.up};
-        }
-      },
-      op);
-}
-
-ValueId out_of(const Op& op) {
-  return std::visit(
-      [](const auto& o) {
-        using T = std::decay_t<decltype(o)>;
-        if constexpr (std::is_same_v<T, AttentionOp> || std::is_same_v<T, HeadsOp>) {
-          return o.step.out;
-        } else {
-          return o.out;
-        }
-      },
-      op);
-}
-
 void assign_slots(Compiled& c) {
+  constexpr auto kNoSlot = static_cast<size_t>(-1);
   std::vector<size_t> last_use(c.widths.size(), 0);
   for (size_t i = 0; i < c.ops.size(); ++i) {
-    for (const ValueId v : inputs_of(c.ops[i])) last_use[static_cast<size_t>(v)] = i;
+    for (const ValueId v : c.ops[i].in) last_use[v] = i;
   }
-  last_use[static_cast<size_t>(c.hidden)] = c.ops.size();
-  c.slot_of_value.assign(c.widths.size(), -1);
+  last_use[c.hidden] = c.ops.size();
+  c.slot_of_value.assign(c.widths.size(), kNoSlot);
   std::vector<bool> taken;
   for (size_t i = 0; i < c.ops.size(); ++i) {
-    const ValueId out = out_of(c.ops[i]);
-    const auto width = static_cast<int>(c.widths[static_cast<size_t>(out)]);
-    int slot = -1;
+    const Op& op = c.ops[i];
+    const size_t width = c.widths[op.out];
+    size_t slot = kNoSlot;
     // Heads are changed in place where nothing else reads their value later.
-    const auto* heads = std::get_if<HeadsOp>(&c.ops[i]);
-    const bool in_place = heads != nullptr && last_use[static_cast<size_t>(heads->step.in)] == i;
-    if (in_place) slot = c.slot_of_value[static_cast<size_t>(heads->step.in)];
+    const bool in_place = std::holds_alternative<HeadsOp>(op.as) && last_use[op.in[0]] == i;
+    if (in_place) slot = c.slot_of_value[op.in[0]];
     for (size_t s = 0; s < taken.size(); ++s) {
-      if (!in_place && !taken[s] && c.slot_width[s] == width) slot = static_cast<int>(s);
+      if (!in_place && !taken[s] && c.slot_width[s] == width) slot = s;
     }
-    if (slot < 0) {
-      slot = static_cast<int>(taken.size());
+    if (slot == kNoSlot) {
+      slot = taken.size();
       taken.push_back(false);
       c.slot_width.push_back(width);
     }
-    taken[static_cast<size_t>(slot)] = true;
-    c.slot_of_value[static_cast<size_t>(out)] = slot;
-    std::vector<ValueId> read = inputs_of(c.ops[i]);
-    if (in_place) read.clear();
-    read.push_back(out);
+    taken[slot] = true;
+    c.slot_of_value[op.out] = slot;
+    std::vector<ValueId> read = in_place ? std::vector<ValueId>() : op.in;
+    read.push_back(op.out);
     for (const ValueId v : read) {
-      if (last_use[static_cast<size_t>(v)] <= i)
-        taken[static_cast<size_t>(c.slot_of_value[static_cast<size_t>(v)])] = false;
+      if (last_use[v] <= i) taken[c.slot_of_value[v]] = false;
     }
   }
 }

@@ -5,13 +5,18 @@
 
 namespace embedforge {
 
-std::pair<int, int> wanted_range(Rows wanted, int length) {
+void Tile::add(const TokenBatch& batch, size_t i) {
+  sequences.push_back({i, batch.offsets[i], rows, batch.length(i)});
+  rows += batch.length(i);
+}
+
+std::pair<size_t, size_t> wanted_range(Wanted wanted, size_t length) {
   switch (wanted) {
-    case Rows::kFirst:
+    case Wanted::kFirst:
       return {0, 1};
-    case Rows::kLast:
+    case Wanted::kLast:
       return {length - 1, length};
-    case Rows::kAll:
+    case Wanted::kAll:
       break;
   }
   return {0, length};
@@ -29,28 +34,24 @@ Tile wanted_rows(const Tile& tile) {
   return out;
 }
 
-std::vector<Tile> make_tiles(const TokenBatch& batch, Rows wanted, int budget, int threads) {
+std::vector<Tile> make_tiles(const TokenBatch& batch, Wanted wanted, size_t budget,
+                             size_t threads) {
   std::vector<size_t> order(batch.sequences());
   std::iota(order.begin(), order.end(), size_t{0});
-  const auto length = [&](size_t i) { return batch.offsets[i + 1] - batch.offsets[i]; };
   std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return length(a) > length(b); });
-  const auto team = static_cast<size_t>(threads);
-  size_t count = (batch.ids.size() + static_cast<size_t>(budget) - 1) / static_cast<size_t>(budget);
-  count = std::max<size_t>(1, (count + team - 1) / team * team);
+                   [&](size_t a, size_t b) { return batch.length(a) > batch.length(b); });
+  size_t count = (batch.ids.size() + budget - 1) / budget;
+  count = std::max<size_t>(1, (count + threads - 1) / threads * threads);
   const size_t target = (batch.ids.size() + count - 1) / count;
   std::vector<Tile> tiles;
   for (const size_t i : order) {
-    if (length(i) == 0) continue;
-    const auto n = static_cast<int>(length(i));
-    const bool full =
-        !tiles.empty() && tiles.back().rows + n > std::max(static_cast<int>(target), 16) &&
-        (tiles.back().rows >= static_cast<int>(target) || tiles.back().rows + n > budget ||
-         tiles.back().rows + n / 2 > static_cast<int>(target));
+    const size_t n = batch.length(i);
+    if (n == 0) continue;
+    const size_t rows = tiles.empty() ? 0 : tiles.back().rows;
+    const bool full = rows + n > std::max<size_t>(target, 16) &&
+                      (rows >= target || rows + n > budget || rows + n / 2 > target);
     if (tiles.empty() || full) tiles.push_back({.wanted = wanted});
-    Tile& tile = tiles.back();
-    tile.sequences.push_back({i, batch.offsets[i], tile.rows, n});
-    tile.rows += n;
+    tiles.back().add(batch, i);
   }
   return tiles;
 }

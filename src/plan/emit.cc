@@ -21,8 +21,8 @@ LinearStep linear_step(const Product& product) {
 }  // namespace
 
 ValueId Emitter::define(int64_t width) {
-  program_.widths.push_back(width);
-  return static_cast<ValueId>(program_.widths.size()) - 1;
+  program_.widths.push_back(static_cast<size_t>(width));
+  return program_.widths.size() - 1;
 }
 
 template <typename T>
@@ -62,15 +62,18 @@ ValueId Emitter::step(const Expression& of, const T& part) {
   } else if constexpr (std::is_same_v<T, Gate>) {
     const ValueId gate = emit(part.gate.of);
     const ValueId up = emit(part.up.of);
-    program_.steps.emplace_back(GateStep{gate, up, define(of.width), part.gate.column,
-                                         part.up.column, of.width, part.activation});
+    GateStep out{.gate = gate, .up = up, .out = define(of.width), .activation = part.activation};
+    out.gate_column = part.gate.column;
+    out.up_column = part.up.column;
+    out.width = of.width;
+    program_.steps.emplace_back(std::move(out));
   } else if constexpr (std::is_same_v<T, Context>) {
     AttentionStep out;
-    emit_attention_inputs(part, out);
     const Scores& scores = part.scores;
     out.heads = scores.heads;
     out.kv_heads = scores.kv_heads;
     out.head_size = scores.head_size;
+    emit_attention_inputs(part, out);
     out.scale = static_cast<float>(scores.scale);
     out.causal = scores.causal;
     out.window = scores.window;
@@ -86,7 +89,7 @@ ValueId Emitter::step(const Expression& of, const T& part) {
   } else {
     refuse("a part of a computation whose rest is missing");
   }
-  return static_cast<ValueId>(program_.widths.size()) - 1;
+  return program_.widths.size() - 1;
 }
 
 ValueId Emitter::emit(const Ref& expression) {

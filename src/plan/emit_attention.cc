@@ -39,7 +39,7 @@ Peeled peel(const Operand& operand, int64_t head_size) {
   return out;
 }
 
-bool overlap(int64_t a, int64_t a_width, int64_t b, int64_t b_width) {
+bool overlap(size_t a, size_t a_width, size_t b, size_t b_width) {
   return a < b + b_width && b < a + a_width;
 }
 
@@ -50,8 +50,8 @@ void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) 
   const std::array<Peeled, 3> parts = {
       peel(scores.q, scores.head_size), peel(scores.k, scores.head_size), {context.v, {}}};
   const std::array<ValueId*, 3> values = {&out.q, &out.k, &out.v};
-  const std::array<int64_t*, 3> columns = {&out.q_column, &out.k_column, &out.v_column};
-  const std::array<int64_t, 3> heads = {scores.heads, scores.kv_heads, scores.kv_heads};
+  const std::array<size_t*, 3> columns = {&out.q_column, &out.k_column, &out.v_column};
+  const std::array<size_t, 3> heads = {out.heads, out.kv_heads, out.kv_heads};
   std::vector<const Product*> products;
   bool fresh = true;
   for (size_t i = 0; i < 3; ++i) {
@@ -65,7 +65,7 @@ void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) 
   if (one) {
     one->in = emit(products[0]->in);
     one->out = define(one->weight.n);
-    int64_t first = 0;
+    size_t first = 0;
     for (size_t i = 0; i < 3; ++i) {
       *values[i] = one->out;
       *columns[i] += first;
@@ -81,15 +81,15 @@ void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) 
     step.in = *values[i];
     step.column = *columns[i];
     step.heads = heads[i];
-    step.head_size = scores.head_size;
-    const int64_t width = step.heads * step.head_size;
+    step.head_size = out.head_size;
+    const size_t width = step.heads * step.head_size;
     const bool k_beside_q = i == 0 && out.k == out.q && out.k_column == step.column + width &&
                             step.gamma.empty() && parts[1].heads.gamma.empty() &&
                             step.rotary == parts[1].heads.rotary;
     if (k_beside_q) step.heads += heads[1];
-    step.out = define(program_.widths[static_cast<size_t>(step.in)]);
+    step.out = define(static_cast<int64_t>(program_.widths[step.in]));
     for (size_t j = 0; j < 3; ++j) {
-      const int64_t other = heads[j] * scores.head_size;
+      const size_t other = heads[j] * out.head_size;
       const bool moves =
           j == i || (*values[j] == step.in &&
                      (k_beside_q || !overlap(step.column, width, *columns[j], other)));

@@ -1,11 +1,9 @@
 // Products of one input with their weights side by side: one product.
 #include <algorithm>
-#include <cstring>
 
 #include "plan/emit.h"
 
-namespace embedforge {
-namespace raising {
+namespace embedforge::raising {
 namespace {
 
 bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<ActivationQuant>& b) {
@@ -19,22 +17,6 @@ bool go_together(const Product& a, const Product& b) {
          a.weight.quantized() == b.weight.quantized() &&
          a.weight.float_channels == b.weight.float_channels &&
          same_quant(a.weight.activation, b.weight.activation);
-}
-
-/// Copies a [k, n] or [n, k] weight into columns [column, column + n) of a [k, width] one.
-void copy_columns(const Weight& from, std::byte* to, size_t column, size_t width) {
-  const size_t size = element_size(from.data.type);
-  const auto k = static_cast<size_t>(from.k);
-  const auto n = static_cast<size_t>(from.n);
-  const std::byte* bytes = from.data.bytes.data();
-  for (size_t row = 0; row < k; ++row) {
-    std::byte* out = to + (row * width + column) * size;
-    if (!from.transposed) {
-      std::memcpy(out, bytes + row * n * size, n * size);
-      continue;
-    }
-    for (size_t i = 0; i < n; ++i) std::memcpy(out + i * size, bytes + (i * k + row) * size, size);
-  }
 }
 
 template <typename T>
@@ -82,29 +64,4 @@ std::optional<LinearStep> joined(const std::vector<const Product*>& products) {
   return out;
 }
 
-}  // namespace raising
-
-Weight with_values(const Weight& weight) {
-  if (weight.parts.empty()) return weight;
-  Weight out = weight;
-  out.parts.clear();
-  const size_t size = element_size(weight.data.type);
-  const auto bytes = static_cast<size_t>(weight.k * weight.n) * size;
-  auto buffer = std::make_shared<std::vector<uint64_t>>((bytes + 7) / 8);
-  auto* data = reinterpret_cast<std::byte*>(buffer->data());
-  size_t column = 0;
-  for (const Weight& part : weight.parts) {
-    if (weight.transposed) {  // [n, k]: one after another
-      std::memcpy(data + column * static_cast<size_t>(weight.k) * size, part.data.bytes.data(),
-                  part.data.bytes.size());
-    } else {
-      raising::copy_columns(part, data, column, static_cast<size_t>(weight.n));
-    }
-    column += static_cast<size_t>(part.n);
-  }
-  out.data.bytes = std::span<const std::byte>(data, bytes);
-  out.data.owner = std::move(buffer);
-  return out;
-}
-
-}  // namespace embedforge
+}  // namespace embedforge::raising

@@ -21,9 +21,10 @@ void describe_tables(Program& program) {
     if (embed == nullptr) continue;
     for (const EmbedStep::Table& table : embed->tables) {
       const int64_t rows = table.rows.dims[0];
-      if (table.source == EmbedStep::Source::kTokenId) program.vocabulary = rows;
+      if (table.source == EmbedStep::Source::kTokenId)
+        program.vocabulary = static_cast<size_t>(rows);
       if (table.source != EmbedStep::Source::kPosition) continue;
-      const int64_t positions = rows - table.offset;
+      const auto positions = static_cast<size_t>(std::max<int64_t>(0, rows - table.offset));
       program.max_positions =
           program.max_positions == 0 ? positions : std::min(program.max_positions, positions);
     }
@@ -118,7 +119,8 @@ Built build(const Graph& graph, int64_t longest, int64_t attended) {
 /// True when the position table allows no text that the probes don't show.
 bool shows_all(const Built& built) {
   return built.shown_length == 0 ||
-         (built.program.max_positions > 0 && built.program.max_positions <= built.shown_length);
+         (built.program.max_positions > 0 &&
+          built.program.max_positions <= static_cast<size_t>(built.shown_length));
 }
 
 }  // namespace
@@ -130,7 +132,7 @@ Program raise(const Graph& graph) {
   } catch (const Error& first) {
     // A model with a short position table can't run the long probe, and needs none beyond its
     // table.
-    const int64_t positions = build(graph, 0, 0).program.max_positions;
+    const auto positions = static_cast<int64_t>(build(graph, 0, 0).program.max_positions);
     if (positions == 0 || positions >= kLongProbe) throw first;
     built = build(graph, positions, positions);
   }

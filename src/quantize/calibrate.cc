@@ -5,15 +5,16 @@
 #include <map>
 #include <utility>
 
+#include "engine/multiply.h"
+#include "engine/observe.h"
 #include "graph/tensor.h"
 #include "plan/raise.h"
-#include "quantize/calibration_run.h"
 #include "quantize/input_rounding.h"
 
 namespace embedforge::quantization {
 namespace {
 
-constexpr int64_t kMeasuredRows = 1024;  // tokens that a product's error is taken of
+constexpr size_t kMeasuredRows = 1024;  // tokens that a product's error is taken of
 
 /// By token; 1 on average. Each text counts alike, however long: its vector is what is kept, in
 /// which the errors of many tokens even out.
@@ -22,57 +23,59 @@ std::vector<float> token_weights(const TokenBatch& batch) {
   out.reserve(batch.ids.size());
   const auto mean = static_cast<float>(batch.ids.size()) / static_cast<float>(batch.sequences());
   for (size_t i = 0; i < batch.sequences(); ++i) {
-    const size_t length = batch.offsets[i + 1] - batch.offsets[i];
-    out.insert(out.end(), length, mean / static_cast<float>(length));
+    out.insert(out.end(), batch.length(i), mean / static_cast<float>(batch.length(i)));
   }
   return out;
 }
 
 std::vector<float> row_mean(const Rows& x, const std::vector<float>& weights) {
-  std::vector<double> sum(static_cast<size_t>(x.width), 0);
-  for (int64_t r = 0; r < x.rows; ++r) {
-    const float weight = weights[static_cast<size_t>(r)];
-    for (size_t c = 0; c < sum.size(); ++c) sum[c] += weight * x.row(r)[c];
+  std::vector<double> sum(x.width, 0);
+  for (size_t r = 0; r < x.count; ++r) {
+    for (size_t c = 0; c < sum.size(); ++c) sum[c] += weights[r] * x.row(r)[c];
   }
   std::vector<float> out;
   out.reserve(sum.size());
-  for (const double s : sum) out.push_back(static_cast<float>(s / static_cast<double>(x.rows)));
-  return out;
-}
-
-/// Names of joined weights: "a | b | c" (plan/join_products.cc).
-std::vector<std::string> split_names(const std::string& names) {
-  std::vector<std::string> out;
-  size_t begin = 0;
-  for (size_t end = names.find(" | "); end != std::string::npos; end = names.find(" | ", begin)) {
-    out.push_back(names.substr(begin, end - begin));
-    begin = end + 3;
-  }
-  out.push_back(names.substr(begin));
+  for (const double s : sum) out.push_back(static_cast<float>(s / static_cast<double>(x.count)));
   return out;
 }
 
 std::vector<float> mean_squares(const Rows& x) {
-  std::vector<float> out(static_cast<size_t>(x.width), 0);
-  for (int64_t r = 0; r < x.rows; ++r) {
+  std::vector<float> out(x.width, 0);
+  for (size_t r = 0; r < x.count; ++r) {
     for (size_t c = 0; c < out.size(); ++c) out[c] += x.row(r)[c] * x.row(r)[c];
   }
-  for (float& v : out) v /= static_cast<float>(x.rows);
+  for (float& v : out) v /= static_cast<float>(x.count);
   return out;
 }
 
-Rows copy(const Rows& x) {
-  Rows out(x.rows, x.width);
-  std::copy_n(x.row(0), x.rows * x.width, out.row(0));
+OwnedRows copy(const Rows& x) {
+  OwnedRows out(x.count, x.width);
+  std::copy_n(x.data, x.size(), out.data);
   return out;
 }
 
 /// At most kMeasuredRows of the rows, evenly spread.
-Rows sampled(const Rows& x) {
-  const int64_t count = std::min(x.rows, kMeasuredRows);
-  Rows out(count, x.width);
-  for (int64_t r = 0; r < count; ++r) std::copy_n(x.row(r * x.rows / count), x.width, out.row(r));
+OwnedRows sampled(const Rows& x) {
+  OwnedRows out(std::min(x.count, kMeasuredRows), x.width);
+  for (size_t r = 0; r < out.count; ++r)
+    std::copy_n(x.row(r * x.count / out.count), x.width, out.row(r));
   return out;
+}
+
+/// x^T x, [width, width].
+std::vector<float> moments(const Rows& x, ThreadPool& threads) {
+  constexpr size_t kRows = 1024;  // a sum of floats at a time
+  const OwnedRows out(x.width, x.width);
+  std::fill_n(out.data, out.size(), 0.0F);
+  for (size_t begin = 0; begin < x.count; begin += kRows) {
+    const Rows part = x.part(begin, std::min(x.count, begin + kRows));
+    const OwnedRows turned(x.width, part.count);
+    for (size_t r = 0; r < part.count; ++r) {
+      for (size_t c = 0; c < x.width; ++c) turned.row(c)[r] = part.row(r)[c];
+    }
+    multiply(turned, part, true, threads, out);
+  }
+  return {out.data, out.data + out.size()};
 }
 
 /// What is known of a step's input when its products are decided.
@@ -97,19 +100,20 @@ class Calibration {
     out_.errors.resize(products.size(), 0);
   }
 
-  void decide(LinearStep& step, Rows& x) {
+  void decide(LinearStep& step, const Rows& x) {
     std::vector<size_t> parts;
-    for (const std::string& name : split_names(step.weight.name)) {
-      const auto found = by_weight_.find(name);
+    const std::vector<Weight> alone = {step.weight};
+    for (const Weight& part : step.weight.parts.empty() ? alone : step.weight.parts) {
+      const auto found = by_weight_.find(part.name);
       if (found == by_weight_.end()) return;  // stays float
       parts.push_back(found->second);
     }
-    const Rows exact = copy(x);
+    const OwnedRows exact = copy(x);
     const StepInput input = round_input(parts, x);
     std::vector<float> weight(static_cast<size_t>(step.weight.k * step.weight.n));
     int64_t column = 0;
     for (const size_t i : parts) {
-      const std::vector<float> effective = round(i, input, step.bias, column);
+      std::vector<float> effective = round(i, input, step.bias, column);
       measure(i, exact, x, effective);
       for (int64_t k = 0; k < step.weight.k; ++k) {
         std::copy_n(effective.begin() + k * products_[i].n, products_[i].n,
@@ -119,17 +123,18 @@ class Calibration {
       ++finished_;
       if (options_.progress) options_.progress(finished_, products_.size());
     }
-    step.weight.data = Tensor::from_floats({step.weight.k, step.weight.n}, std::move(weight));
-    step.weight.transposed = false;
+    if (parts.size() == 1) {
+      step.weight = float_weight(std::move(weight), x.width, static_cast<size_t>(step.weight.n));
+    }
   }
 
   Calibrated take() { return std::move(out_); }
 
  private:
   /// Decides about the input of these products and rounds it.
-  StepInput round_input(const std::vector<size_t>& parts, Rows& x) {
+  StepInput round_input(const std::vector<size_t>& parts, const Rows& x) {
     StepInput input;
-    std::vector<float> largest_weights(static_cast<size_t>(x.width), 0);
+    std::vector<float> largest_weights(x.width, 0);
     for (const size_t i : parts) {
       const std::vector<float> w = to_floats(graph_.initializers.at(products_[i].weight));
       const auto n = static_cast<size_t>(products_[i].n);
@@ -140,11 +145,11 @@ class Calibration {
     input.mean_before = row_mean(x, token_weights_);
     round_inputs(x, input.rounding);
     input.mean_after = row_mean(x, token_weights_);
-    Rows integers = copy(x);
-    for (int64_t r = 0; r < x.rows; ++r) {
-      for (const int64_t channel : input.rounding.float_channels) integers.row(r)[channel] = 0;
-      const float root = std::sqrt(token_weights_[static_cast<size_t>(r)]);
-      for (int64_t c = 0; c < x.width; ++c) integers.row(r)[c] *= root;
+    const OwnedRows integers = copy(x);
+    for (size_t r = 0; r < x.count; ++r) {
+      for (const size_t channel : input.rounding.float_channels) integers.row(r)[channel] = 0;
+      const float root = std::sqrt(token_weights_[r]);
+      for (size_t c = 0; c < x.width; ++c) integers.row(r)[c] *= root;
     }
     input.importance = mean_squares(integers);
     if (options_.by_inputs) input.moments = moments(integers, threads_);
@@ -198,21 +203,21 @@ class Calibration {
   }
 
   void measure(size_t i, const Rows& all_exact, const Rows& all_rounded,
-               const std::vector<float>& effective) {
+               std::vector<float>& effective) {
     const Product& p = products_[i];
-    const Rows exact = sampled(all_exact);
-    const Rows rounded = sampled(all_rounded);
-    Rows expected(exact.rows, p.n);
-    Rows got(exact.rows, p.n);
-    const std::vector<float> original = to_floats(graph_.initializers.at(p.weight));
-    multiply(exact, original, p.n, {}, kernels::Act::kNone, threads_, expected);
-    multiply(rounded, effective, p.n, {}, kernels::Act::kNone, threads_, got);
+    const OwnedRows exact = sampled(all_exact);
+    const OwnedRows rounded = sampled(all_rounded);
+    const OwnedRows expected(exact.count, p.n);
+    const OwnedRows got(exact.count, p.n);
+    std::vector<float> original = to_floats(graph_.initializers.at(p.weight));
+    multiply(exact, {original.data(), exact.width, expected.width}, false, threads_, expected);
+    multiply(rounded, {effective.data(), exact.width, got.width}, false, threads_, got);
     double error = 0;
     double size = 0;
-    for (int64_t j = 0; j < exact.rows * p.n; ++j) {
-      const double difference = expected.row(0)[j] - got.row(0)[j];
+    for (size_t j = 0; j < expected.size(); ++j) {
+      const double difference = expected.data[j] - got.data[j];
       error += difference * difference;
-      size += static_cast<double>(expected.row(0)[j]) * expected.row(0)[j];
+      size += static_cast<double>(expected.data[j]) * expected.data[j];
     }
     out_.errors[i] = size > 0 ? std::sqrt(error / size) : 0;
   }
@@ -234,9 +239,8 @@ Calibrated calibrate(const Graph& graph, const std::vector<Product>& products,
                      const CalibrateOptions& options) {
   const Program program = raise(graph);
   Calibration calibration(graph, products, batch, threads, options);
-  CalibrationRun(program, batch, threads).run([&](LinearStep& step, Rows& x) {
-    calibration.decide(step, x);
-  });
+  observe(program, batch, threads,
+          [&](LinearStep& step, const Rows& x) { calibration.decide(step, x); });
   return calibration.take();
 }
 

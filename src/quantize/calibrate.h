@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/threads.h"
-#include "engine/engine.h"
+#include "base/token_batch.h"
 #include "graph/graph.h"
 #include "quantize/ranges.h"
 #include "quantize/rewrite.h"

@@ -25,13 +25,13 @@ constexpr double kWidestRange = 16;
 /// Rows [begin, end) of x.
 struct Part {
   const Rows& x;
-  int64_t begin, end;
+  size_t begin, end;
 };
 
 std::vector<float> largest_by_channel(const Part& part) {
   const Rows& x = part.x;
-  std::vector<float> largest(static_cast<size_t>(x.width), 0);
-  for (int64_t r = part.begin; r < part.end; ++r) {
+  std::vector<float> largest(x.width, 0);
+  for (size_t r = part.begin; r < part.end; ++r) {
     for (size_t c = 0; c < largest.size(); ++c)
       largest[c] = std::max(largest[c], std::fabs(x.row(r)[c]));
   }
@@ -76,7 +76,7 @@ void scale_row(float* row, const std::vector<float>& factors) {
 RangeFinder scaled_range(const Part& part, const std::vector<float>& factors) {
   RangeFinder finder;
   std::vector<float> row(factors.size());
-  for (int64_t r = part.begin; r < part.end; ++r) {
+  for (size_t r = part.begin; r < part.end; ++r) {
     std::copy_n(part.x.row(r), row.size(), row.begin());
     scale_row(row.data(), factors);
     finder.add(row);
@@ -112,7 +112,7 @@ double lost(const Part& part, const std::vector<float>& factors, const StaticRan
   std::vector<float> row(factors.size());
   std::vector<float> rounded(factors.size());
   double sum = 0;
-  for (int64_t r = part.begin; r < part.end; ++r) {
+  for (size_t r = part.begin; r < part.end; ++r) {
     std::copy_n(part.x.row(r), row.size(), row.begin());
     scale_row(row.data(), factors);
     rounded = row;
@@ -141,8 +141,8 @@ struct ConstantRounding {
 /// others: texts that aren't calibrated with have larger values in some channels, too.
 ConstantRounding choose_constant(const Rows& x, std::span<const float> weights,
                                  const std::vector<int64_t>& float_channels, RangeMethod method) {
-  const Part first{x, 0, x.rows / 2};
-  const Part second{x, x.rows / 2, x.rows};
+  const Part first{x, 0, x.count / 2};
+  const Part second{x, x.count / 2, x.count};
   const std::vector<float> largest = largest_by_channel(first);
   ConstantRounding best{kStrengths[0], kMargins[0]};
   double least = std::numeric_limits<double>::max();
@@ -164,7 +164,7 @@ ConstantRounding choose_constant(const Rows& x, std::span<const float> weights,
 InputRounding choose_rounding(const Rows& x, std::span<const float> largest_weights,
                               std::optional<RangeMethod> method) {
   InputRounding out;
-  const Part all{x, 0, x.rows};
+  const Part all{x, 0, x.count};
   const std::vector<float> largest = largest_by_channel(all);
   out.float_channels = largest_channels(largest);
   out.channel_scale = smoothing(kSmoothing, largest, largest_weights, out.float_channels);
@@ -179,19 +179,18 @@ InputRounding choose_rounding(const Rows& x, std::span<const float> largest_weig
   return out;
 }
 
-void round_inputs(Rows& x, const InputRounding& rounding) {
-  const auto width = static_cast<size_t>(x.width);
+void round_inputs(const Rows& x, const InputRounding& rounding) {
   std::vector<float> kept(rounding.float_channels.size());
-  for (int64_t r = 0; r < x.rows; ++r) {
+  for (size_t r = 0; r < x.count; ++r) {
     float* row = x.row(r);
     for (size_t j = 0; j < kept.size(); ++j) kept[j] = row[rounding.float_channels[j]];
     scale_row(row, rounding.channel_scale);
     if (rounding.unrounded) {
       // exact in the file; the native engine gives each row its own range
     } else if (rounding.range) {
-      round_row_by(row, width, *rounding.range);
+      round_row_by(row, x.width, *rounding.range);
     } else {
-      round_row_by_its_range(row, width);
+      round_row_by_its_range(row, x.width);
     }
     for (size_t j = 0; j < kept.size(); ++j) row[rounding.float_channels[j]] = kept[j];
   }

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "quantize/calibration_run.h"
+#include "engine/rows.h"
 #include "quantize/ranges.h"
 
 namespace embedforge::quantization {
@@ -31,6 +31,6 @@ InputRounding choose_rounding(const Rows& x, std::span<const float> largest_weig
 
 /// x becomes what the rounded product sees: channels times their scale, to 255 steps and back;
 /// float channels as they were.
-void round_inputs(Rows& x, const InputRounding& rounding);
+void round_inputs(const Rows& x, const InputRounding& rounding);
 
 }  // namespace embedforge::quantization

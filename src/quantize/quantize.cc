@@ -108,7 +108,7 @@ void check_options(const QuantizeOptions& options) {
 ModelConfig settings_of(const ResolvedModel& resolved, const Graph& graph) {
   ModelConfig config = read_model_config(resolved.folder);
   try {
-    const int64_t most = raise(graph).max_positions;
+    const auto most = static_cast<int64_t>(raise(graph).max_positions);
     if (most > 0)
       config.max_length = config.max_length > 0 ? std::min(config.max_length, most) : most;
   } catch (const Error& error) {

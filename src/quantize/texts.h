@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/token_batch.h"
 #include "config/model_config.h"
 #include "embedforge/model.h"
-#include "engine/engine.h"
 
 namespace embedforge::quantization {
 

@@ -64,7 +64,7 @@ double least_cosine(const std::vector<float>& got, const Program& program) {
                                    all.begin() + static_cast<ptrdiff_t>(kOffsets[s + 1]));
     const std::vector<float> expected =
         testing::interpret(program, {{one}, {std::vector<int64_t>(one.size(), 0)}}).hidden[0];
-    const auto width = static_cast<size_t>(kShape.hidden);
+    const auto width = kShape.hidden;
     for (size_t t = 0; t < one.size(); ++t) {
       double dot = 0;
       double aa = 0;

@@ -36,7 +36,7 @@ class Interpreter {
       : values_(program.widths.size()), ids_(ids), types_(types), integers_(integers) {
     for (const Step& step : program.steps) std::visit([&](const auto& s) { run(s); }, step);
   }
-  const Matrix& value(ValueId id) const { return values_.at(static_cast<size_t>(id)); }
+  const Matrix& value(ValueId id) const { return values_.at(id); }
 
   /// One row, as the steps of the head make it of these.
   Matrix head(const std::vector<HeadStep>& steps, Matrix rows) const {
@@ -72,10 +72,10 @@ class Interpreter {
     return out;
   }
 
-  Matrix& out(ValueId id) { return values_.at(static_cast<size_t>(id)); }
+  Matrix& out(ValueId id) { return values_.at(id); }
 
   void run(const EmbedStep& step) {
-    Matrix rows(ids_.size(), std::vector<double>(static_cast<size_t>(step.width), 0));
+    Matrix rows(ids_.size(), std::vector<double>(step.width, 0));
     for (const EmbedStep::Table& table : step.tables) {
       const std::vector<double> values = to_doubles(table.rows);
       for (size_t t = 0; t < rows.size(); ++t) {
@@ -86,7 +86,7 @@ class Interpreter {
                                                       : types_[t];
         const size_t q = table.scales.size() > 1 ? static_cast<size_t>(row) : 0;
         for (size_t c = 0; c < rows[t].size(); ++c) {
-          double x = values.at(static_cast<size_t>(row * step.width) + c);
+          double x = values.at(static_cast<size_t>(row) * step.width + c);
           if (!table.scales.empty()) x = table.scales[q] * (x - table.zero_points[q]);
           rows[t][c] += x;
         }
@@ -115,9 +115,27 @@ class Interpreter {
     return rows;
   }
 
+  /// The products with a weight's parts.
+  Matrix side_by_side(const LinearStep& step, const Matrix& inputs) const {
+    Matrix rows(inputs.size());
+    for (const Weight& part : step.weight.parts) {
+      const Matrix columns = multiplied({.weight = part}, inputs);
+      for (size_t r = 0; r < rows.size(); ++r)
+        rows[r].insert(rows[r].end(), columns[r].begin(), columns[r].end());
+    }
+    for (std::vector<double>& row : rows) {
+      for (size_t n = 0; n < row.size(); ++n) {
+        if (!step.bias.empty()) row[n] += step.bias.at(n);
+        row[n] = activate(step.activation, row[n]);
+      }
+    }
+    return rows;
+  }
+
   Matrix multiplied(const LinearStep& step, const Matrix& inputs) const {
     const Weight& w = step.weight;
-    const std::vector<double> q = to_doubles(with_values(w).data);
+    if (!w.parts.empty()) return side_by_side(step, inputs);
+    const std::vector<double> q = to_doubles(w.data);
     Matrix rows;
     for (std::vector<double> in : inputs) {
       if (static_cast<int64_t>(in.size()) != w.k) throw std::logic_error("width");
@@ -161,10 +179,9 @@ class Interpreter {
     Matrix rows;
     for (size_t t = 0; t < value(step.gate).size(); ++t) {
       std::vector<double> row;
-      for (int64_t c = 0; c < step.width; ++c) {
-        row.push_back(activate(step.activation,
-                               value(step.gate)[t].at(static_cast<size_t>(step.gate_column + c))) *
-                      value(step.up)[t].at(static_cast<size_t>(step.up_column + c)));
+      for (size_t c = 0; c < step.width; ++c) {
+        row.push_back(activate(step.activation, value(step.gate)[t].at(step.gate_column + c)) *
+                      value(step.up)[t].at(step.up_column + c));
       }
       rows.push_back(row);
     }
@@ -173,10 +190,10 @@ class Interpreter {
 
   void run(const HeadsStep& step) {
     Matrix rows = value(step.in);
-    const auto size = static_cast<size_t>(step.head_size);
+    const auto size = step.head_size;
     const size_t pairs = step.rotary.frequencies.size();
     for (size_t t = 0; t < rows.size(); ++t) {
-      for (int64_t head = 0; head < step.heads; ++head) {
+      for (size_t head = 0; head < step.heads; ++head) {
         double* x = rows[t].data() + step.column + head * step.head_size;
         double squares = 0;
         for (size_t c = 0; c < size; ++c) squares += x[c] * x[c] / static_cast<double>(size);
@@ -197,41 +214,40 @@ class Interpreter {
   }
 
   /// What is added to the score of query i and key j.
-  static double bias(const AttentionStep& step, int64_t head, int64_t i, int64_t j) {
+  static double bias(const AttentionStep& step, size_t head, int64_t i, int64_t j) {
     const bool out_of_reach =
         (step.causal && j > i) || (step.window >= 0 && std::abs(j - i) > step.window);
     if (out_of_reach) return -1e30;
     if (step.relative_bias.empty()) return 0;
-    const auto count = static_cast<int64_t>(step.relative_bias.size()) / step.heads;
+    const auto count = static_cast<int64_t>(step.relative_bias.size() / step.heads);
     const int64_t distance = std::clamp(j - i, -count / 2, count / 2);
-    return step.relative_bias.at(static_cast<size_t>(head * count + distance + count / 2));
+    return step.relative_bias.at(head * static_cast<size_t>(count) +
+                                 static_cast<size_t>(distance + count / 2));
   }
 
   void run(const AttentionStep& step) {
     const Matrix& q = value(step.q);
     const Matrix& k = value(step.k);
     const Matrix& v = value(step.v);
-    Matrix rows(q.size(), std::vector<double>(static_cast<size_t>(step.heads * step.head_size), 0));
-    for (int64_t head = 0; head < step.heads; ++head) {
-      const auto first = static_cast<size_t>(head * step.head_size);
-      const auto shared = static_cast<size_t>(head * step.kv_heads / step.heads * step.head_size);
+    Matrix rows(q.size(), std::vector<double>(step.heads * step.head_size, 0));
+    for (size_t head = 0; head < step.heads; ++head) {
+      const size_t first = head * step.head_size;
+      const size_t shared = head * step.kv_heads / step.heads * step.head_size;
       for (size_t i = 0; i < q.size(); ++i) {
         std::vector<double> p(k.size());
         double total = 0;
         for (size_t j = 0; j < k.size(); ++j) {
           double dot = 0;
-          for (size_t c = 0; c < static_cast<size_t>(step.head_size); ++c) {
-            dot += q[i].at(static_cast<size_t>(step.q_column) + first + c) *
-                   k[j].at(static_cast<size_t>(step.k_column) + shared + c);
+          for (size_t c = 0; c < step.head_size; ++c) {
+            dot += q[i].at(step.q_column + first + c) * k[j].at(step.k_column + shared + c);
           }
           p[j] = std::exp(dot * step.scale +
                           bias(step, head, static_cast<int64_t>(i), static_cast<int64_t>(j)));
           total += p[j];
         }
         for (size_t j = 0; j < k.size(); ++j) {
-          for (size_t c = 0; c < static_cast<size_t>(step.head_size); ++c) {
-            rows[i][first + c] +=
-                p[j] / total * v[j].at(static_cast<size_t>(step.v_column) + shared + c);
+          for (size_t c = 0; c < step.head_size; ++c) {
+            rows[i][first + c] += p[j] / total * v[j].at(step.v_column + shared + c);
           }
         }
       }
@@ -257,7 +273,7 @@ Result interpret(const Program& program, const Batch& batch, bool integers) {
   Result out;
   for (size_t i = 0; i < batch.ids.size(); ++i) {
     const Interpreter run(program, batch.ids[i], batch.types[i], integers);
-    if (program.hidden >= 0) out.hidden.push_back(flat(run.value(program.hidden)));
+    out.hidden.push_back(flat(run.value(program.hidden)));
     if (!program.head.empty())
       out.pooled.push_back(flat(run.head(program.head, run.value(program.hidden))));
   }

@@ -70,7 +70,7 @@ TEST_P(Quantized, ComputesWhatOnnxRuntimeDoesForOneToken) {
   ASSERT_EQ(expected.batch.ids.back().size(), 1U);
   const std::vector<float> values = flat(testing::interpret(program, expected.batch, true));
   ASSERT_EQ(values.size(), expected.values.size());
-  const auto width = static_cast<size_t>(program.hidden_size);
+  const auto width = program.hidden_size;
   EXPECT_LT(largest_difference(values, expected.values, values.size() - width, values.size()),
             GetParam().tolerance);
   EXPECT_LT(largest_difference(values, expected.values, 0, values.size()), 0.05);
@@ -84,9 +84,9 @@ INSTANTIATE_TEST_SUITE_P(Exporters, Quantized,
 
 TEST(Raise, SaysWhatTheModelTakes) {
   const Program program = raise(read_onnx(kGraphs / "roberta.onnx"));
-  EXPECT_EQ(program.hidden_size, 16);
-  EXPECT_EQ(program.vocabulary, 40);
-  EXPECT_EQ(program.max_positions, 46);  // 48 rows, of which the first two are for padding
+  EXPECT_EQ(program.hidden_size, 16U);
+  EXPECT_EQ(program.vocabulary, 40U);
+  EXPECT_EQ(program.max_positions, 46U);  // 48 rows, of which the first two are for padding
   EXPECT_TRUE(program.head.empty());
   const auto& embed = std::get<EmbedStep>(program.steps.front());
   ASSERT_EQ(embed.tables.size(), 3U);
@@ -123,7 +123,7 @@ TEST(Raise, OneProductForQueryKeyAndValue) {
   EXPECT_EQ(attention.v, qkv.out);
   EXPECT_EQ(attention.k_column, 16);
   EXPECT_EQ(attention.v_column, 32);
-  EXPECT_EQ(attention.heads, 4);
+  EXPECT_EQ(attention.heads, 4U);
   EXPECT_FLOAT_EQ(attention.scale, 0.5F);
 }
 

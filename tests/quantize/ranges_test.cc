@@ -81,7 +81,7 @@ TEST(RangeFinder, TakesOnlyZeros) {
 }
 
 TEST(RoundInputs, KeepsFloatChannelsAndRoundsTheOthers) {
-  Rows x(64, 64);
+  OwnedRows x(64, 64);
   std::mt19937 engine(5);
   std::normal_distribution<float> normal;
   for (int64_t i = 0; i < 64 * 64; ++i) x.row(0)[i] = normal(engine) * (i % 64 == 9 ? 50.0F : 1.0F);
@@ -93,7 +93,7 @@ TEST(RoundInputs, KeepsFloatChannelsAndRoundsTheOthers) {
               how.float_channels.end());
     EXPECT_EQ(how.channel_scale[9], 0);
     EXPECT_EQ(how.range.has_value(), method.has_value());
-    Rows rounded(64, 64);
+    OwnedRows rounded(64, 64);
     std::copy_n(x.row(0), 64 * 64, rounded.row(0));
     round_inputs(rounded, how);
     EXPECT_EQ(rounded.row(3)[9], x.row(3)[9]);

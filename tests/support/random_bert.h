@@ -12,7 +12,7 @@
 namespace embedforge {
 
 struct BertShape {
-  int64_t hidden = 384, layers = 6, heads = 12, inner = 1536, vocabulary = 30522, positions = 512;
+  size_t hidden = 384, layers = 6, heads = 12, inner = 1536, vocabulary = 30522, positions = 512;
 };
 
 inline constexpr BertShape kMiniLm{};
@@ -24,14 +24,14 @@ class RandomBert {
   explicit RandomBert(BertShape shape, unsigned seed = 1) : shape_(shape), engine_(seed) {}
 
   Program build() {
-    const int64_t h = shape_.hidden;
+    const size_t h = shape_.hidden;
     Program p;
     p.hidden_size = h;
     p.vocabulary = shape_.vocabulary;
     p.max_positions = shape_.positions;
-    const auto value = [&](int64_t width) {
+    const auto value = [&](size_t width) {
       p.widths.push_back(width);
-      return static_cast<ValueId>(p.widths.size() - 1);
+      return p.widths.size() - 1;
     };
     EmbedStep embed;
     embed.out = value(h);
@@ -42,7 +42,7 @@ class RandomBert {
         {.source = EmbedStep::Source::kTokenType, .rows = matrix(2, h, 0.02F)}};
     p.steps.emplace_back(embed);
     ValueId x = norm(p, embed.out, value(h));
-    for (int64_t layer = 0; layer < shape_.layers; ++layer) {
+    for (size_t layer = 0; layer < shape_.layers; ++layer) {
       const ValueId qkv = linear(p, x, value(3 * h), h, 3 * h, Activation::kNone);
       AttentionStep attention{.q = qkv,
                               .k = qkv,
@@ -71,14 +71,15 @@ class RandomBert {
   }
 
  private:
-  std::vector<float> normal(int64_t count, float spread, float mean = 0) {
+  std::vector<float> normal(size_t count, float spread, float mean = 0) {
     std::normal_distribution<float> distribution(mean, spread);
-    std::vector<float> v(static_cast<size_t>(count));
+    std::vector<float> v(count);
     for (float& x : v) x = distribution(engine_);
     return v;
   }
-  Tensor matrix(int64_t rows, int64_t columns, float spread) {
-    return Tensor::from_floats({rows, columns}, normal(rows * columns, spread));
+  Tensor matrix(size_t rows, size_t columns, float spread) {
+    return Tensor::from_floats({static_cast<int64_t>(rows), static_cast<int64_t>(columns)},
+                               normal(rows * columns, spread));
   }
   ValueId norm(Program& p, ValueId in, ValueId out) {
     NormStep step{.in = in, .out = out, .epsilon = 1e-12F};
@@ -87,12 +88,10 @@ class RandomBert {
     p.steps.emplace_back(step);
     return out;
   }
-  ValueId linear(Program& p, ValueId in, ValueId out, int64_t k, int64_t n, Activation activation) {
+  ValueId linear(Program& p, ValueId in, ValueId out, size_t k, size_t n, Activation activation) {
     LinearStep step{.in = in, .out = out, .activation = activation};
-    step.weight = {.k = k,
-                   .n = n,
-                   .data = matrix(k, n, 1.0F / std::sqrt(static_cast<float>(k))),
-                   .name = "w" + std::to_string(out)};
+    step.weight = float_weight(normal(k * n, 1.0F / std::sqrt(static_cast<float>(k))), k, n);
+    step.weight.name = "w" + std::to_string(out);
     step.bias = normal(n, 0.1F);
     p.steps.emplace_back(std::move(step));
     return out;

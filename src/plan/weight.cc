@@ -1,0 +1,113 @@
+#include "plan/weight.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "embedforge/error.h"
+#include "graph/tensor.h"
+
+namespace embedforge {
+namespace {
+
+/// Rows of a weight, and where they go: columns of a wider matrix when it is a part of another.
+struct RowRange {
+  size_t begin, count;
+  size_t column = 0, stride = 0;
+};
+
+/// Calls use(row, column, index of the stored value) for each value of these rows.
+template <typename Use>
+void for_each_value(const Weight& w, const RowRange& rows, Use use) {
+  const auto k = static_cast<size_t>(w.k);
+  const auto n = static_cast<size_t>(w.n);
+  for (size_t row = 0; row < rows.count; ++row) {
+    const size_t at = rows.begin + row;
+    for (size_t c = 0; c < n; ++c) use(row, c, w.transposed ? c * k + at : at * n + c);
+  }
+}
+
+/// `fill` of the weight, or of each of its parts in its columns.
+template <typename T, typename Fill>
+std::vector<T> filled(const Weight& weight, size_t k_begin, size_t k_count, Fill fill) {
+  const auto stride = static_cast<size_t>(weight.n);
+  std::vector<T> out(k_count * stride);
+  if (weight.parts.empty()) fill(weight, RowRange{k_begin, k_count, 0, stride}, out.data());
+  size_t column = 0;
+  for (const Weight& part : weight.parts) {
+    fill(part, RowRange{k_begin, k_count, column, stride}, out.data());
+    column += static_cast<size_t>(part.n);
+  }
+  return out;
+}
+
+int32_t zero_of(const Weight& w, size_t column) {
+  return w.zero_points.empty() ? 0 : w.zero_points[column];
+}
+
+void fill_floats(const Weight& w, const RowRange& rows, float* out) {
+  const bool stored_so = w.data.type == DataType::kFloat;
+  const std::vector<float> widened = stored_so ? std::vector<float>() : to_floats(w.data);
+  const float* stored = stored_so ? w.data.as<float>().data() : widened.data();
+  const float* by_channel = nullptr;
+  if (w.activation && !w.activation->channel_scale.empty())
+    by_channel = w.activation->channel_scale.data() + rows.begin;
+  bool finite = true;
+  for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
+    float value = stored[at];
+    if (w.quantized()) value = (value - static_cast<float>(zero_of(w, column))) * w.scales[column];
+    finite = finite && std::isfinite(value);
+    if (by_channel != nullptr) value *= by_channel[row];
+    out[row * rows.stride + rows.column + column] = value;
+  });
+  if (!finite) {
+    throw_bad_input("tensor '" + w.name + "' has a value that is not finite; the file is damaged");
+  }
+  const auto n = static_cast<size_t>(w.n);
+  for (size_t j = 0; j < w.float_channels.size(); ++j) {
+    const auto channel = static_cast<size_t>(w.float_channels[j]);
+    if (channel < rows.begin || channel >= rows.begin + rows.count) continue;
+    std::copy_n(w.float_rows.data() + j * n, n,
+                out + (channel - rows.begin) * rows.stride + rows.column);
+  }
+}
+
+void fill_integers(const Weight& w, const RowRange& rows, int8_t* out) {
+  const bool is_unsigned = w.data.type == DataType::kUint8;
+  const std::span<const int8_t> stored = w.data.as<int8_t>();
+  for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
+    const int value = is_unsigned ? static_cast<uint8_t>(stored[at]) : stored[at];
+    out[row * rows.stride + rows.column + column] = static_cast<int8_t>(value - zero_of(w, column));
+  });
+}
+
+}  // namespace
+
+Weight float_weight(std::vector<float> values, size_t k, size_t n) {
+  Weight out;
+  out.k = static_cast<int64_t>(k);
+  out.n = static_cast<int64_t>(n);
+  out.data = Tensor::from_floats({out.k, out.n}, std::move(values));
+  return out;
+}
+
+std::vector<float> to_floats(const Weight& weight, size_t k_begin, size_t k_count) {
+  return filled<float>(weight, k_begin, k_count, fill_floats);
+}
+
+std::vector<float> to_floats(const Weight& weight) {
+  return to_floats(weight, 0, static_cast<size_t>(weight.k));
+}
+
+std::vector<int8_t> to_integers(const Weight& weight, size_t k_begin, size_t k_count) {
+  return filled<int8_t>(weight, k_begin, k_count, fill_integers);
+}
+
+bool fits_int8(const Weight& weight) {
+  const int low = weight.data.type == DataType::kUint8 ? 0 : -128;
+  return std::ranges::all_of(weight.zero_points, [&](int32_t zero) {
+    return low - zero >= -128 && low + 255 - zero <= 127;
+  });
+}
+
+}  // namespace embedforge
