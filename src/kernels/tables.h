@@ -15,6 +15,7 @@ KernelTable make_avx512_table();
 KernelTable make_amx_table();
 
 /// A folder's simd/float_table.h.
+extern const KernelTable kPortableFloats;  // fma rounded twice: for float32 layers only
 extern const KernelTable kAvx2Floats;
 extern const KernelTable kAvx512Floats;
 

@@ -16,7 +16,6 @@ struct Simd {
   static constexpr int kWidth = 8;
   static constexpr int kGemmRows = 6;  // 6 x 2 accumulators of the 16 registers
   static constexpr int kGemmVectors = 2;
-  static constexpr bool kFastFma = true;
 
   static __m256i first(int n) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

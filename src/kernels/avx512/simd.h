@@ -16,7 +16,6 @@ struct Simd {
   static constexpr int kWidth = 16;
   static constexpr int kGemmRows = 12;  // 12 x 2 accumulators of the 32 registers
   static constexpr int kGemmVectors = 2;
-  static constexpr bool kFastFma = true;
 
   static __mmask16 first(int n) {
     return static_cast<__mmask16>(n >= 16 ? 0xFFFF : (1U << n) - 1U);

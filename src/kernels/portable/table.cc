@@ -8,6 +8,8 @@ namespace embedforge::kernels {
 KernelTable make_portable_table() {
   KernelTable table = kFloatTable;
   table.name = "portable";
+  table.f32 = kPortableFloats.f32;
+  table.attention = kPortableFloats.attention;
   table.i8 = kLinearI8;
   return table;
 }

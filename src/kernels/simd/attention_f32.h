@@ -32,7 +32,6 @@ inline void store_scaled(const AttentionArgs& a, int row, int rows, int d0, cons
   }
 }
 
-template <bool kFused>
 inline void attention_f32(const AttentionArgs& a) noexcept {
   const int columns = round_up(a.length, kPanel);
   auto* keys = reinterpret_cast<float*>(a.workspace);
@@ -64,9 +63,9 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
     const int first = key_range(a, row).first / kPanel * kPanel;
     const int last = key_range(a, row + rows - 1).last;
     for (int c = first; c < last; c += kPanel) {
-      gemm_rows<kFused>(rows, q, a.q_stride,
-                        keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size),
-                        a.head_size, scores + c, static_cast<size_t>(columns));
+      gemm_rows(rows, q, a.q_stride,
+                keys + static_cast<size_t>(c) * static_cast<size_t>(a.head_size), a.head_size,
+                scores + c, static_cast<size_t>(columns));
     }
     for (int r = 0; r < rows; ++r) {
       inverse[r] =
@@ -74,10 +73,10 @@ inline void attention_f32(const AttentionArgs& a) noexcept {
                                     scores + static_cast<size_t>(r) * static_cast<size_t>(columns));
     }
     for (int d0 = 0; d0 < a.head_size; d0 += kPanel) {
-      gemm_rows<kFused>(rows, scores + first, static_cast<size_t>(columns),
-                        values + static_cast<size_t>(d0) * static_cast<size_t>(a.length) +
-                            static_cast<size_t>(first) * kPanel,
-                        last - first, block, kPanel);
+      gemm_rows(rows, scores + first, static_cast<size_t>(columns),
+                values + static_cast<size_t>(d0) * static_cast<size_t>(a.length) +
+                    static_cast<size_t>(first) * kPanel,
+                last - first, block, kPanel);
       store_scaled(a, row, rows, d0, block, inverse);
     }
   }

@@ -69,7 +69,7 @@ inline void pack_values(const AttentionArgs& a, const Workspace16& w, float fact
 }
 
 inline void attention_i16(const AttentionArgs& a) noexcept {
-  if (!fits_i16(a)) return attention_f32<true>(a);
+  if (!fits_i16(a)) return attention_f32(a);
   const Workspace16 w(a.length, a.head_size);
   std::byte* at = a.workspace;
   auto* keys = reinterpret_cast<int32_t*>(at);

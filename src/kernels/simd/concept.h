@@ -19,9 +19,6 @@ concept SimdOperations =
       requires sizeof(f) == S::kWidth * sizeof(float) && sizeof(i) == sizeof(f);
       /// The block of sums that fits the registers: rows times vectors.
       requires S::kGemmRows > 0 && S::kGemmVectors > 0;
-      /// Whether fma is one instruction. If not, products of float32 layers are rounded before they
-      /// are added; all else uses fma.
-      requires S::kFastFma || !S::kFastFma;
 
       f = S::load(in);
       f = S::load_first(in, n);  // zeros in the other lanes, whose memory isn't read

@@ -12,7 +12,7 @@ namespace {
 constexpr KernelTable kFloatTable = {.f32 = kLinearF32,
                                      .norm = norm_rows,
                                      .attention_workspace = attention_i16_workspace,
-                                     .attention = attention_f32<false>,
+                                     .attention = attention_f32,
                                      .attention_i16 = attention_i16,
                                      .attention_bf16 = attention_i16,
                                      .add = add_values,

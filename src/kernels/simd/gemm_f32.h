@@ -1,7 +1,6 @@
-// C = A B in floats: panels of B (kPanel columns, row after row) against rows of A, one chain of
-// multiply-adds per element. Every element is summed in the order of k, whatever block it falls in,
-// so that a row's result doesn't depend on its neighbours. kFused: rounds as every table does; else
-// as is fast. Cost: kGemmRows * kGemmVectors
+// C = A B in floats: panels of B (kPanel columns, row after row) against rows of A, one fused
+// multiply-add chain per element. Every element is summed in the order of k, whatever block it
+// falls in, so that a row's result doesn't depend on its neighbours. Cost: kGemmRows * kGemmVectors
 // FMAs for kGemmVectors loads and kGemmRows broadcasts.
 #pragma once
 
@@ -14,7 +13,7 @@ namespace {
 constexpr int kPanel = Simd::kGemmVectors * Simd::kWidth;
 
 /// out [kRows, kPanel] = a [kRows, k] * panel [k][kPanel]
-template <int kRows, bool kFused>
+template <int kRows>
 inline void gemm_block(const float* a, size_t a_stride, const float* panel, int k, float* out,
                        size_t out_stride) {
   Simd::F sum[kRows][Simd::kGemmVectors];
@@ -31,10 +30,7 @@ inline void gemm_block(const float* a, size_t a_stride, const float* panel, int 
     for (int r = 0; r < kRows; ++r) {
       const Simd::F x = Simd::set1(a[static_cast<size_t>(r) * a_stride + i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < Simd::kGemmVectors; ++v) {
-        sum[r][v] =
-            kFused ? Simd::fma(x, b[v], sum[r][v]) : Simd::add(Simd::mul(x, b[v]), sum[r][v]);
-      }
+      for (int v = 0; v < Simd::kGemmVectors; ++v) sum[r][v] = Simd::fma(x, b[v], sum[r][v]);
     }
     panel += kPanel;
   }
@@ -48,12 +44,10 @@ inline void gemm_block(const float* a, size_t a_stride, const float* panel, int 
 }
 
 /// gemm_block for 1..kGemmRows rows.
-template <bool kFused>
 inline void gemm_rows(int rows, const float* a, size_t a_stride, const float* panel, int k,
                       float* out, size_t out_stride) {
   with_count<Simd::kGemmRows>(rows, [&](auto count) {
-    gemm_block<decltype(count)::value, kFused || Simd::kFastFma>(a, a_stride, panel, k, out,
-                                                                 out_stride);
+    gemm_block<decltype(count)::value>(a, a_stride, panel, k, out, out_stride);
   });
 }
 

@@ -35,8 +35,7 @@ inline void f32_run(const LinearArgs& args) noexcept {
     const int columns = args.column_end - column < kPanel ? args.column_end - column : kPanel;
     for (int row = 0; row < args.rows; row += Simd::kGemmRows) {
       const int rows = args.rows - row < Simd::kGemmRows ? args.rows - row : Simd::kGemmRows;
-      gemm_rows<false>(rows, a + static_cast<size_t>(row) * stride, stride, panel, args.k, sums,
-                       kPanel);
+      gemm_rows(rows, a + static_cast<size_t>(row) * stride, stride, panel, args.k, sums, kPanel);
       finish<false>(args, {row, rows, column, columns},
                     [&](int r, int c) { return Simd::load(sums + r * kPanel + c); });
     }
