@@ -47,10 +47,10 @@ struct Partial {
       halves[h] = combine(combine(part[h], part[kHalves + h]),
                           combine(part[2 * kHalves + h], part[3 * kHalves + h]));
     }
-    for (int count = kHalves / 2; count > 0; count /= 2) {
-      for (int h = 0; h < count; ++h) halves[h] = combine(halves[h], halves[h + count]);
+    if constexpr (kHalves == 4) {  // vectors of 4, 8 or 16 lanes, as the concept says
+      return combine(combine(halves[0], halves[2]), combine(halves[1], halves[3]));
     }
-    return halves[0];
+    return kHalves == 1 ? halves[0] : combine(halves[0], halves[kHalves - 1]);
   }
   float sum() const { return Simd::sum(combined(Simd::add)); }
   float smallest() const { return Simd::smallest(combined(Simd::min)); }
