@@ -5,10 +5,10 @@
 #include <map>
 #include <string>
 
-#include "plan/form.h"
+#include "recognize/form.h"
 #include "plan/program.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 
 class Emitter {
  public:
@@ -35,4 +35,4 @@ class Emitter {
 /// The products' weights and biases side by side; nullopt when they don't go together.
 std::optional<LinearStep> joined(const std::vector<const Product*>& products);
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

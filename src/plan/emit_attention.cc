@@ -6,7 +6,7 @@
 #include "embedforge/error.h"
 #include "plan/emit.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 /// q or k without what happens to its heads after the projection.
@@ -100,4 +100,4 @@ void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) 
   }
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

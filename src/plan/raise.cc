@@ -4,12 +4,12 @@
 
 #include "embedforge/error.h"
 #include "plan/emit.h"
-#include "plan/trace.h"
+#include "recognize/call.h"
 
 namespace embedforge {
 namespace {
 
-using namespace raising;
+using namespace recognize;
 
 /// Long enough to show a window or a causal mask, and shorter than the position tables of real
 /// models.

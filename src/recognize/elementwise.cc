@@ -3,9 +3,9 @@
 #include <cmath>
 #include <map>
 
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 using Real = double (*)(double, double);
@@ -366,4 +366,4 @@ Handler find_elementwise(const Node& node) {
   return found == kHandlers.end() ? nullptr : found->second;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "plan/form.h"
-#include "plan/probe.h"
-#include "plan/view.h"
+#include "recognize/form.h"
+#include "recognize/probe.h"
+#include "recognize/view.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 
 /// One node with the forms of its inputs. Its refusals are errors of the node (kNotSupported).
 class Call {
@@ -180,4 +180,4 @@ Form times_known(const Call& call, const Viewed& in, const Known& known, bool di
 Form normalize_rows(const Call& call, const Viewed& in, NormKind kind, std::vector<float> gamma,
                     std::vector<float> beta, double epsilon, int64_t group = 0);
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -1,9 +1,9 @@
-#include "plan/form.h"
+#include "recognize/form.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 constexpr double kHalf = 0.5;
@@ -105,4 +105,4 @@ std::optional<Activation> as_activation(const Samples& values) {
   return out;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

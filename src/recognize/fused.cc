@@ -4,9 +4,9 @@
 #include <map>
 
 #include "graph/tensor.h"
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 /// One number a sequence: how many tokens it has.
@@ -257,4 +257,4 @@ Handler find_fused(const Node& node) {
   return found == kHandlers.end() ? nullptr : found->second;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -11,10 +11,10 @@
 #include <cmath>
 
 #include "graph/tensor.h"
-#include "plan/trace.h"
-#include "plan/view.h"
+#include "recognize/call.h"
+#include "recognize/view.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 using StatKind = Stat::Kind;
@@ -273,4 +273,4 @@ std::optional<Form> scaled_embedding(const Call& call, const Viewed& a, const Vi
   return std::nullopt;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -1,4 +1,4 @@
-#include "plan/trace.h"
+#include "recognize/call.h"
 
 #include <algorithm>
 #include <set>
@@ -8,7 +8,7 @@
 #include "graph/order_nodes.h"
 #include "graph/tensor.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 bool same_tensor(const Tensor& a, const Tensor& b) {
@@ -282,4 +282,4 @@ std::map<std::string, Form> trace(const Graph& graph, const std::vector<Probe>& 
   return Walk(graph, probes).run();
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

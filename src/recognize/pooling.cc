@@ -1,9 +1,9 @@
 // Sentence embeddings inside the graph: sums over tokens, divided by how many there are.
 #include <cmath>
 
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 double itself(double n) { return n; }
@@ -103,4 +103,4 @@ Form pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
   return Viewed{make(call, RowSum{in.of, true}, in.of->width, {in.of}), view};
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

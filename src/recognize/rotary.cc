@@ -5,10 +5,10 @@
 #include <cmath>
 
 #include "graph/tensor.h"
-#include "plan/rotary_angles.h"
-#include "plan/trace.h"
+#include "recognize/rotary_angles.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 using Kind = Atom::Kind;
@@ -334,4 +334,4 @@ Forms rotary_embedding(const Call& call) {
                  side_by_side(in.view, heads->size)}};
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

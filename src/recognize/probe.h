@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "plan/form.h"
+#include "recognize/form.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 
 /// A batch of right-padded sequences of different lengths.
 struct Probe {
@@ -86,4 +86,4 @@ struct IndexMeaning {
 };
 std::optional<IndexMeaning> index_meaning(const Known& indices, const std::vector<Probe>& probes);
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -1,4 +1,4 @@
-#include "plan/probe.h"
+#include "recognize/probe.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "graph/tensor.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 /// A deterministic stand-in for text: ids from 5 to 28, which any vocabulary has and no special
@@ -145,4 +145,4 @@ std::optional<IndexMeaning> index_meaning(const Known& indices, const std::vecto
   return std::nullopt;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -1,9 +1,9 @@
 // Rows of tables by token id, position and token type.
 #include "graph/evaluate.h"
 #include "graph/tensor.h"
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 using Source = EmbedStep::Source;
@@ -154,4 +154,4 @@ Handler find_embedding(const Node& node) {
   return node.domain.empty() && node.op_type == "Gather" ? lookup : nullptr;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -13,7 +13,7 @@
 #include "graph/graph.h"
 #include "plan/program.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 
 /// An initializer or something folded from initializers. Large ones stay as the file has them, with
 /// what is to be done noted.
@@ -251,4 +251,4 @@ double (*activation_function(Activation activation))(double);
 /// nullopt when no activation has these values.
 std::optional<Activation> as_activation(const Samples& values);
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

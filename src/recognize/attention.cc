@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 using Kind = Atom::Kind;
@@ -288,4 +288,4 @@ Handler find_attention(const Node& node) {
   return nullptr;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -4,9 +4,9 @@
 #include <map>
 
 #include "graph/tensor.h"
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 Forms dynamic_quantize(const Call& call) {
@@ -196,4 +196,4 @@ Handler find_quantized(const Node& node) {
   return found == handlers.end() ? nullptr : found->second;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -1,9 +1,9 @@
-#include "plan/rotary_angles.h"
+#include "recognize/rotary_angles.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 constexpr double kTolerance = 2e-3;  // of cosines and sines; float16 files keep 5e-4
@@ -114,4 +114,4 @@ std::optional<Rotary> read_rotary(const std::vector<std::vector<Mix::Term>>& col
   return out;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

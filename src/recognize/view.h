@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "plan/form.h"
-#include "plan/probe.h"
+#include "recognize/form.h"
+#include "recognize/probe.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 
 Axis column_axis(int64_t size, int64_t stride = 1);
 Axis batch_axis();
@@ -39,4 +39,4 @@ bool same_axes(const View& a, const View& b);
 /// (or the sequences) in order.
 bool is_row_major(const View& view, int64_t width, bool* of_tokens = nullptr);
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -2,9 +2,9 @@
 #include <map>
 
 #include "graph/tensor.h"
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 Weight make_weight(const Call& call, const Constant& constant) {
@@ -192,4 +192,4 @@ Handler find_linear(const Node& node) {
   return nullptr;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "plan/form.h"
+#include "recognize/form.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 
 using Curve = std::vector<double>;  // by position
 
@@ -20,4 +20,4 @@ std::optional<std::vector<float>> frequencies(const std::vector<Curve>& cosines,
 std::optional<Rotary> read_rotary(const std::vector<std::vector<Mix::Term>>& columns, int64_t first,
                                   double scale);
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "graph/tensor.h"
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 std::vector<std::vector<int64_t>> all_dims(const Call& call, const View& view) {
@@ -318,4 +318,4 @@ Handler find_layout(const Node& node) {
 
 Forms gather_columns(const Call& call) { return gather(call); }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

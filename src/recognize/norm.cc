@@ -2,9 +2,9 @@
 #include <cmath>
 #include <map>
 
-#include "plan/trace.h"
+#include "recognize/call.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 using StatKind = Stat::Kind;
@@ -237,4 +237,4 @@ Handler find_norm(const Node& node) {
   return found == kHandlers.end() ? nullptr : found->second;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

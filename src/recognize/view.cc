@@ -1,8 +1,8 @@
-#include "plan/view.h"
+#include "recognize/view.h"
 
 #include <algorithm>
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 using Kind = Atom::Kind;
@@ -168,4 +168,4 @@ bool is_row_major(const View& view, int64_t width, bool* of_tokens) {
   return tokens || sequences;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -6,9 +6,9 @@
 #include <limits>
 
 #include "graph/tensor.h"
-#include "plan/probe.h"
+#include "recognize/probe.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 constexpr double kVeryNegative = -9000;  // exp() of it is 0 in float; exporters use -10000 and less
@@ -224,4 +224,4 @@ MaskEffect MaskEffects::of(const Known& mask, Kind kind, std::span<const Probe> 
   return seen_.back().effect;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize
