@@ -4,7 +4,8 @@
 
 #include "embedforge/error.h"
 #include "plan/emit.h"
-#include "recognize/call.h"
+#include "recognize/recognize.h"
+#include "recognize/view.h"
 
 namespace embedforge {
 namespace {
@@ -40,10 +41,10 @@ Ref take_head(Ref pooled, Program& program) {
   if (const auto* normalized = pooled->get<Normalized>()) pooled = Ref(normalized->in);
   for (;;) {
     LinearStep step;
-    const auto* product = pooled->get<Product>();
+    const auto* product = pooled->get<Linear>();
     if (const auto* map = pooled->get<Map>()) {
       const auto activation = as_activation(map->values);
-      product = map->in->get<Product>();
+      product = map->in->get<Linear>();
       if (product == nullptr || !activation) return pooled;
       step.activation = *activation;
     }
@@ -62,7 +63,8 @@ struct Built {
 };
 
 Built build(const Graph& graph, int64_t longest, int64_t attended) {
-  const std::map<std::string, Form> outputs = trace(graph, make_probes(longest, attended));
+  const std::map<std::string, Form> outputs =
+      recognize::recognize(graph, make_probes(longest, attended));
   Ref hidden;
   Ref pooled;
   const Unknown* problem = nullptr;

@@ -54,7 +54,7 @@ std::vector<Axis> with_head_stride(const View& view, int64_t stride) {
 }
 
 /// The operand and what it was scaled by.
-Operand unscaled(const Call& call, const Viewed& value, double* scale) {
+Part unscaled(const Call& call, const Viewed& value, double* scale) {
   const MapOf map = as_map(value.of);
   const auto factor = as_factor(map.values);
   if (!factor) call.refuse("attends with something that an activation was applied to");
@@ -126,50 +126,6 @@ Form weights_of(const Call& call, const Viewed& in) {
   return Viewed{make(call, Softmax{scores}, in.of->width, {scores.q.of, scores.k.of}), in.view};
 }
 
-Forms softmax(const Call& call) {
-  if (call.viewed(0) == nullptr) return {};
-  const Viewed in = without_rounding(*call.viewed(0));
-  const auto* scores = in.of->get<Scores>();
-  if (scores == nullptr) call.refuse("is applied to something other than attention scores");
-  const size_t rank = in.view.axes.size();
-  const int64_t axis = call.node().int_attribute("axis", call.opset() >= 13 ? -1 : 1);
-  const bool by_key = in.view.axes.back() == Axis{{Kind::kKey, 1, 1}};
-  if (call.axis(axis, rank) + 1 != rank || !by_key) call.refuse("is not over the keys");
-  return {weights_of(call, in)};
-}
-
-Forms is_nan(const Call& call) {
-  if (call.viewed(0) == nullptr) return {};
-  const Viewed in = without_rounding(*call.viewed(0));
-  if (in.of->get<Softmax>() == nullptr) call.refuse("tests something other than attention");
-  return {Viewed{make(call, NanTest{in.of}, in.of->width, {in.of}), in.view}};
-}
-
-Forms where(const Call& call) {
-  const Viewed* condition = call.viewed(0);
-  if (condition != nullptr) {  // a guard for rows that are all padding, which don't exist here
-    const auto* test = condition->of->get<NanTest>();
-    if (test == nullptr || call.scalar(1).value_or(1) != 0)
-      call.refuse("chooses by the tokens' values");
-    const Viewed kept = without_rounding(call.need_viewed(2));
-    if (kept.of != test->in) call.refuse("chooses by the tokens' values");
-    return {kept};
-  }
-  const bool keeps_if_true = call.viewed(1) != nullptr;
-  if (!keeps_if_true && call.viewed(2) == nullptr) return {};
-  const size_t kept = keeps_if_true ? 1 : 2;
-  const Viewed in = without_rounding(*call.viewed(kept));
-  const auto other = call.scalar(3 - kept);
-  const auto mask = call.known_or_constant(0);
-  if (!other || !mask) call.refuse("chooses between two values of the tokens");
-  if (in.of->get<Scores>() == nullptr)
-    return {fill_padding(call, in, *mask, keeps_if_true, *other)};
-  if (*other > -9000) call.refuse("masks scores with something that isn't very negative");
-  const auto kind =
-      keeps_if_true ? MaskEffects::Kind::kKeepIfTrue : MaskEffects::Kind::kKeepIfFalse;
-  return {mask_scores(call, in, call.mask_effect(*mask, kind))};
-}
-
 /// [batch, sequence, width] as [batch, heads, sequence, width / heads]; what has four axes as it
 /// is.
 Viewed with_heads(const Call& call, const Viewed& given, const char* attribute) {
@@ -200,9 +156,55 @@ Viewed shared_heads(const Call& call, const Viewed& in, int64_t heads) {
   return out;
 }
 
+}  // namespace
+
+Forms op::softmax(const Call& call) {
+  if (call.viewed(0) == nullptr) return {};
+  const Viewed in = without_rounding(*call.viewed(0));
+  const auto* scores = in.of->get<Scores>();
+  if (scores == nullptr) call.refuse("is applied to something other than attention scores");
+  const size_t rank = in.view.axes.size();
+  const int64_t axis = call.node().int_attribute("axis", call.opset() >= 13 ? -1 : 1);
+  const bool by_key = in.view.axes.back() == Axis{{Kind::kKey, 1, 1}};
+  if (call.axis(axis, rank) + 1 != rank || !by_key) call.refuse("is not over the keys");
+  return {weights_of(call, in)};
+}
+
+Forms op::is_nan(const Call& call) {
+  if (call.viewed(0) == nullptr) return {};
+  const Viewed in = without_rounding(*call.viewed(0));
+  if (in.of->get<Softmax>() == nullptr) call.refuse("tests something other than attention");
+  return {Viewed{make(call, NanTest{in.of}, in.of->width, {in.of}), in.view}};
+}
+
+Forms op::where(const Call& call) {
+  const Viewed* condition = call.viewed(0);
+  if (condition != nullptr) {  // a guard for rows that are all padding, which don't exist here
+    const auto* test = condition->of->get<NanTest>();
+    if (test == nullptr || call.scalar(1).value_or(1) != 0)
+      call.refuse("chooses by the tokens' values");
+    const Viewed kept = without_rounding(call.need_viewed(2));
+    if (kept.of != test->in) call.refuse("chooses by the tokens' values");
+    return {kept};
+  }
+  const bool keeps_if_true = call.viewed(1) != nullptr;
+  if (!keeps_if_true && call.viewed(2) == nullptr) return {};
+  const size_t kept = keeps_if_true ? 1 : 2;
+  const Viewed in = without_rounding(*call.viewed(kept));
+  const auto other = call.scalar(3 - kept);
+  const auto mask = call.known_or_constant(0);
+  if (!other || !mask) call.refuse("chooses between two values of the tokens");
+  if (in.of->get<Scores>() == nullptr)
+    return {fill_padding(call, in, *mask, keeps_if_true, *other)};
+  if (*other > -9000) call.refuse("masks scores with something that isn't very negative");
+  const auto kind =
+      keeps_if_true ? MaskEffects::Kind::kKeepIfTrue : MaskEffects::Kind::kKeepIfFalse;
+  return {mask_scores(call, in, call.mask_effect(*mask, kind))};
+}
+
 /// Attention of the standard operators (opset 23): Attention(Q, K, V, attn_mask, past_key,
 /// past_value)
-Forms standard_attention(const Call& call) {
+Forms op::attention(const Call& call) {
   const Node& node = call.node();
   if (call.has(4) || call.has(5) || call.has(6)) call.refuse("has a past");
   if (node.float_attribute("softcap", 0) != 0) call.refuse("has a softcap");
@@ -234,8 +236,6 @@ Forms standard_attention(const Call& call) {
   }
   return {out};
 }
-
-}  // namespace
 
 void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores) {
   if (!effect.understood) {
@@ -276,16 +276,6 @@ Form multiply_matrices(const Call& call, const Viewed& a, const Viewed& b, doubl
     return context_of(call, a, b);
   }
   return scores_of(call, a, b, scale);
-}
-
-Handler find_attention(const Node& node) {
-  if (!node.domain.empty()) return nullptr;
-  if (node.op_type == "Attention") return standard_attention;
-  if (node.op_type == "RotaryEmbedding") return rotary_embedding;
-  if (node.op_type == "Softmax") return softmax;
-  if (node.op_type == "IsNaN") return is_nan;
-  if (node.op_type == "Where") return where;
-  return nullptr;
 }
 
 }  // namespace embedforge::recognize

@@ -1,19 +1,17 @@
-// Takes: a graph. Gives: what each of its outputs is, as expressions. Never: emits steps.
-//
-// One walk in topological order. A value that depends only on the integer inputs is computed for a
-// few probes; every other value is a view of an expression, and each operator says what it makes of
-// the forms of its inputs.
+// Takes: a node and the forms of its inputs. Gives: what the operators' handlers ask of them, and
+// what several handlers build. Never: walks a graph.
 #pragma once
 
 #include <algorithm>
 #include <initializer_list>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
 #include "recognize/form.h"
+#include "recognize/mask_effect.h"
+#include "recognize/operators.h"
 #include "recognize/probe.h"
 #include "recognize/view.h"
 
@@ -72,9 +70,6 @@ class Call {
   bool has_mask_input_;
 };
 
-using Forms = std::vector<Form>;
-using Handler = Forms (*)(const Call&);
-
 /// What every handler builds. The depth of expressions is bounded (kNotSupported).
 template <typename T>
 Ref make(const Call& call, T value, int64_t width, std::initializer_list<Ref> below) {
@@ -89,25 +84,7 @@ Ref make(const Call& call, T value, int64_t width, std::initializer_list<Ref> be
 Tensor plain(const Constant& constant);
 std::vector<float> constant_floats(const Constant& constant);
 
-/// A quantized value that is used as a float: rounding is left out, since the engine keeps floats
-/// between products.
-Viewed without_rounding(const Viewed& value);
-
-/// The walk. Gives the form of each graph output.
-std::map<std::string, Form> trace(const Graph& graph, const std::vector<Probe>& probes);
-
-// The operators by theme, a file each; nullptr for one that isn't theirs.
-Handler find_layout(const Node& node);
-Handler find_elementwise(const Node& node);
-Handler find_norm(const Node& node);
-Handler find_linear(const Node& node);
-Handler find_embedding(const Node& node);
-Handler find_attention(const Node& node);
-Handler find_quantized(const Node& node);
-Handler find_fused(const Node& node);
-Handler find_pooling(const Node& node);
-
-// What several of them need.
+// What handlers of several files need.
 /// Gather where the data come from the tokens: columns, or the first token.
 Forms gather_columns(const Call& call);
 /// Slice of a constant table by the sequence's length: positions. Nothing for other slices.
@@ -132,10 +109,10 @@ Form mask_scores(const Call& call, const Viewed& scores, const MaskEffect& effec
 /// Adds constant input i, of one number a column; `in` as it is when it is left out.
 Viewed add_bias(const Call& call, const Viewed& in, size_t i);
 /// softmax(scale * q k^T) v with rows of heads * head_size columns each.
-Form attention(const Call& call, const Scores& scores, const Operand& v);
+Form attention(const Call& call, const Scores& scores, const Part& v);
 /// `effect` becomes part of `scores`.
 void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores);
-/// The pieces of rotary embeddings (trace_rotary.cc): columns times numbers by position, sums of
+/// The pieces of rotary embeddings (rotary.cc): columns times numbers by position, sums of
 /// such, columns side by side.
 Form times_positions(const Call& call, const Viewed& in, const Known& factors);
 /// The same where one of the two is rows of a table by position; nullopt when none is.
@@ -146,8 +123,6 @@ Form join_columns(const Call& call, const std::vector<Viewed>& parts);
 /// A Mix that turns pairs of channels as a rotary embedding does, as that, and what it is scaled
 /// by.
 Viewed rotated(const Call& call, const Viewed& in, double* scale);
-/// RotaryEmbedding of com.microsoft and of opset 23.
-Forms rotary_embedding(const Call& call);
 /// Refuses a mask input of a fused attention operator that is not the padding mask, or that is
 /// missing.
 void check_mask_input(const Call& call, size_t i);
@@ -157,7 +132,7 @@ EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& i
 constexpr size_t kNone = static_cast<size_t>(-1);
 Constant quantized_constant(const Call& call, size_t integers, size_t scale, size_t zero_point,
                             int64_t axis);
-/// The minimum or maximum of each row (trace_row_quantized.cc).
+/// The minimum or maximum of each row (row_quantized.cc).
 Form row_bound(const Call& call, const Viewed& in, bool keep_axis);
 /// True for the pieces of a row-wise quantization, which mean nothing on their own.
 bool is_row_quantized(const Ref& of);

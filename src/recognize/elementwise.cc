@@ -222,7 +222,7 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
       const auto* integers = left.of->get<IntegerProduct>();
       const auto* scale = right.of->get<QuantScale>();
       if (integers == nullptr || scale == nullptr || scale->in != integers->in) continue;
-      Product out{integers->in, integers->weight, {}};
+      Linear out{integers->in, integers->weight, {}};
       out.weight.scales = scale->factors;
       if (out.weight.scales.size() == 1) {
         out.weight.scales.assign(static_cast<size_t>(out.weight.n), scale->factors[0]);
@@ -240,7 +240,7 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
 
 Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool reversed) {
   const Viewed in = without_rounding(given);
-  const bool one_column = in.of->get<Product>() != nullptr && in.of->width == 1;
+  const bool one_column = in.of->get<Linear>() != nullptr && in.of->width == 1;
   if (const auto scalar = call.scalar(other); scalar && f == add && one_column) {
     return add_vector(call, in, {static_cast<float>(*scalar)});
   }
@@ -259,7 +259,20 @@ Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool
   call.refuse("combines tokens' values with the mask or positions in a way that no step does");
 }
 
-Forms binary(const Call& call) {
+Form apply_unary(const Call& call, const Viewed& given, double (*f)(double)) {
+  const Viewed in = without_rounding(given);
+  const auto* stat = in.of->get<Stat>();
+  if (stat == nullptr && !is_matrix(in.of))
+    call.refuse("is applied to attention or quantized values");
+  Samples values = stat != nullptr ? stat->values : as_map(in.of).values;
+  std::transform(values.begin(), values.end(), values.begin(), f);
+  if (stat != nullptr) return with_stat(call, in, *stat, values);
+  return apply_map(call, in, values);
+}
+
+}  // namespace
+
+Forms op::binary(const Call& call) {
   static const std::map<std::string, Real> kOperators = {
       {"Add", add},   {"Sub", subtract}, {"Mul", multiply}, {"Div", divide},
       {"Pow", power}, {"Max", largest},  {"Min", smallest}};
@@ -272,18 +285,7 @@ Forms binary(const Call& call) {
   return {a != nullptr ? one_value(call, *a, 1, f, false) : one_value(call, *b, 0, f, true)};
 }
 
-Form apply_unary(const Call& call, const Viewed& given, double (*f)(double)) {
-  const Viewed in = without_rounding(given);
-  const auto* stat = in.of->get<Stat>();
-  if (stat == nullptr && !is_matrix(in.of))
-    call.refuse("is applied to attention or quantized values");
-  Samples values = stat != nullptr ? stat->values : as_map(in.of).values;
-  std::transform(values.begin(), values.end(), values.begin(), f);
-  if (stat != nullptr) return with_stat(call, in, *stat, values);
-  return apply_map(call, in, values);
-}
-
-Forms unary(const Call& call) {
+Forms op::unary(const Call& call) {
   static const std::map<std::string, double (*)(double)> kOperators = {
       {"Abs", [](double x) { return std::fabs(x); }},
       {"Erf", [](double x) { return std::erf(x); }},
@@ -298,7 +300,7 @@ Forms unary(const Call& call) {
   return {apply_unary(call, *call.viewed(0), kOperators.at(call.node().op_type))};
 }
 
-Forms clip(const Call& call) {
+Forms op::clip(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   Form out = *in;
@@ -316,7 +318,7 @@ Forms clip(const Call& call) {
   return {out};
 }
 
-Forms gelu(const Call& call) {
+Forms op::gelu(const Call& call) {
   if (call.viewed(0) == nullptr) return {};
   const auto found = call.node().attributes.find("approximate");
   const auto* kind =
@@ -325,8 +327,6 @@ Forms gelu(const Call& call) {
   return {
       apply_activation(call, *call.viewed(0), tanh ? Activation::kGeluTanh : Activation::kGelu)};
 }
-
-}  // namespace
 
 Form apply_map(const Call& call, const Viewed& in, const Samples& values) {
   const MapOf map = as_map(in.of);
@@ -353,17 +353,6 @@ Form residual(const Call& call, const Viewed& a, const Viewed& b) {
                     is_row_major(b.view, b.of->width) && same_axes(a.view, b.view);
   if (!fits || !tokens) call.refuse("adds two values that don't lie the same way");
   return Viewed{make(call, Sum{a.of, b.of}, a.of->width, {a.of, b.of}), a.view};
-}
-
-Handler find_elementwise(const Node& node) {
-  static const std::map<std::string, Handler> kHandlers = {
-      {"Abs", unary},  {"Add", binary}, {"Clip", clip},        {"Div", binary}, {"Erf", unary},
-      {"Exp", unary},  {"Gelu", gelu},  {"Max", binary},       {"Min", binary}, {"Mul", binary},
-      {"Neg", unary},  {"Pow", binary}, {"Reciprocal", unary}, {"Relu", unary}, {"Sigmoid", unary},
-      {"Sqrt", unary}, {"Sub", binary}, {"Tanh", unary}};
-  if (!node.domain.empty()) return nullptr;
-  const auto found = kHandlers.find(node.op_type);
-  return found == kHandlers.end() ? nullptr : found->second;
 }
 
 }  // namespace embedforge::recognize

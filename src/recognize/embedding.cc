@@ -74,7 +74,9 @@ View index_view(const Call& call, const Known& indices, int64_t width) {
   return out;
 }
 
-Forms lookup(const Call& call) {
+}  // namespace
+
+Forms op::gather(const Call& call) {
   if (call.viewed(0) != nullptr) return gather_columns(call);
   const Constant* table = call.constant(0);
   const Known* indices = call.known(1);
@@ -88,8 +90,6 @@ Forms lookup(const Call& call) {
   if (!is_float && meaning->kind == IndexMeaning::Kind::kFixed) return {};
   return {out};
 }
-
-}  // namespace
 
 Forms slice_table(const Call& call) {
   const Constant* table = call.constant(0);
@@ -148,10 +148,6 @@ EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& i
   const auto meaning = index_meaning(indices, call.probe_list());
   if (!meaning || !is_table(rows)) call.refuse("takes rows of a table by something unknown");
   return make_table(call, rows, *meaning);
-}
-
-Handler find_embedding(const Node& node) {
-  return node.domain.empty() && node.op_type == "Gather" ? lookup : nullptr;
 }
 
 }  // namespace embedforge::recognize

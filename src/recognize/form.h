@@ -3,7 +3,6 @@
 // expression. Never: ONNX nodes.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "graph/graph.h"
 #include "plan/program.h"
+#include "recognize/function.h"
 
 namespace embedforge::recognize {
 
@@ -36,7 +36,7 @@ struct Known {
   std::vector<Tensor> at;
 };
 
-/// One factor of an axis. Columns have a size and a distance between neighbours in the expression's
+/// One factor of an axis. Picked have a size and a distance between neighbours in the expression's
 /// row.
 struct Atom {
   enum class Kind { kBatch, kSequence, kKey, kColumn };
@@ -53,17 +53,11 @@ struct View {
   int64_t column = 0;  // where it starts in the expression's row
 };
 
-/// A scalar function, as its values at kPoints (for a Map) or kStatPoints (for a Stat).
-inline constexpr size_t kPointCount = 41;
-using Samples = std::array<double, kPointCount>;
-const Samples& map_points();   // both signs, 0 included
-const Samples& stat_points();  // positive
-
 struct Expression;
 using Ref = std::shared_ptr<const Expression>;
 
-/// Columns of an expression.
-struct Operand {
+/// Picked of an expression.
+struct Part {
   Ref of;
   int64_t column = 0;
 };
@@ -71,7 +65,7 @@ struct Operand {
 struct Embedding {  // one row a token: the sum of the tables' rows
   std::vector<EmbedStep::Table> tables;
 };
-struct Product {  // in * weight + bias
+struct Linear {  // in * weight + bias
   Ref in;
   Weight weight;
   std::vector<float> bias;
@@ -92,7 +86,7 @@ struct Sum {
   Ref a, b;
 };
 struct Gate {
-  Operand gate, up;
+  Part gate, up;
   Activation activation = Activation::kSilu;
 };
 struct Centered {  // in - mean of its row
@@ -107,7 +101,7 @@ struct Stat {  // a function of one number a row
   int64_t column = 0;  // of `in`, where the first head is
   Samples squares{};   // kSumMapped: the square of the function of `in` that is summed
 };
-/// Columns of heads, each a sum of columns of the same head of `in` times numbers that depend on
+/// Picked of heads, each a sum of columns of the same head of `in` times numbers that depend on
 /// the position: a rotary embedding while it is recognized. A row has heads * columns.size()
 /// columns.
 struct Mix {
@@ -115,20 +109,20 @@ struct Mix {
     int64_t source = 0;           // column within the head
     std::vector<double> factors;  // by position, for those of the longest probe
   };
-  Operand in;  // where the first head starts
+  Part in;  // where the first head starts
   int64_t heads = 1;
   int64_t stride = 0;  // between heads of `in`
   std::vector<std::vector<Term>> columns;
 };
 /// Heads side by side from in.column on, turned by position.
 struct Rotated {
-  Operand in;
+  Part in;
   int64_t heads = 0, head_size = 0;
   Rotary rotary;
 };
 /// q k^T for each head. A row's columns are the heads.
 struct Scores {
-  Operand q, k;
+  Part q, k;
   int64_t heads = 0, kv_heads = 0, head_size = 0;
   double scale = 1;
   bool masked = false;  // padding was taken out
@@ -145,7 +139,7 @@ struct NanTest {  // IsNaN of the softmax, which a guard replaces by 0
 };
 struct Context {
   Scores scores;
-  Operand v;
+  Part v;
 };
 struct Masked {  // rows of padding made 0 (fill 0) or very negative
   Ref in;
@@ -186,7 +180,7 @@ struct Scaled {  // columns times constants
   Ref in;
   std::vector<float> factors;
 };
-struct Columns {  // some columns of in, in the order of the list
+struct Picked {  // some columns of in, in the order of the list
   Ref in;
   std::vector<int32_t> channels;
 };
@@ -210,9 +204,9 @@ struct Rounded {  // through QuantizeLinear with a constant scale
 };
 
 struct Expression {
-  std::variant<Embedding, Product, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
+  std::variant<Embedding, Linear, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
                Context, Mix, Rotated, Masked, RowSum, Normalized, Pool, Quantized, QuantScale,
-               QuantZero, IntegerProduct, Rounded, Scaled, Columns, FromLow, UnitRow, LowTerm,
+               QuantZero, IntegerProduct, Rounded, Scaled, Picked, FromLow, UnitRow, LowTerm,
                RangeProduct>
       as;
   int64_t width = 0;
@@ -230,6 +224,10 @@ struct Viewed {
   View view;
 };
 
+/// A quantized value that is used as a float: rounding is left out, since the engine keeps floats
+/// between products.
+Viewed without_rounding(const Viewed& value);
+
 /// Why a value could not be understood. It becomes an error only when the encoder needs the value.
 struct Unknown {
   std::string why;
@@ -245,10 +243,4 @@ struct MapOf {
   Samples values;
 };
 MapOf as_map(const Ref& expression);
-/// in * factor, when the values are that of a straight line through 0.
-std::optional<double> as_factor(const Samples& values);
-double (*activation_function(Activation activation))(double);
-/// nullopt when no activation has these values.
-std::optional<Activation> as_activation(const Samples& values);
-
 }  // namespace embedforge::recognize

@@ -64,22 +64,6 @@ std::vector<float> need_floats(const Call& call, size_t i) {
   return *values;
 }
 
-Forms embed_layer_norm(const Call& call) {
-  EmbedInputs in{
-      {call.need_constant(2), call.need_constant(3)}, need_floats(call, 5), need_floats(call, 6)};
-  if (call.has(4)) in.tables.push_back(call.need_constant(4));
-  return embed(call, in, 7, 8);
-}
-
-Forms quantized_embed_layer_norm(const Call& call) {
-  EmbedInputs in;
-  in.tables = {quantized_constant(call, 2, 8, 13, 0), quantized_constant(call, 3, 9, 14, 0)};
-  if (call.has(4)) in.tables.push_back(quantized_constant(call, 4, 10, 15, 0));
-  in.gamma = constant_floats(quantized_constant(call, 5, 11, 16, 0));
-  in.beta = constant_floats(quantized_constant(call, 6, 12, 17, 0));
-  return embed(call, in, 7, kNone);
-}
-
 int64_t head_count(const Call& call, int64_t width) {
   const int64_t heads = call.node().int_attribute("num_heads", 0);
   if (heads <= 0 || width % heads != 0)
@@ -106,7 +90,7 @@ void read_effects(const Call& call, size_t mask, size_t bias, Scores& scores) {
 }
 
 /// One value with the columns of q, k and v side by side.
-Form packed_attention(const Call& call, const Viewed& qkv, size_t mask, size_t bias) {
+Form joined_attention(const Call& call, const Viewed& qkv, size_t mask, size_t bias) {
   if (const auto* sizes = call.node().ints_attribute("qkv_hidden_sizes")) {
     if (sizes->size() != 3 || (*sizes)[0] != (*sizes)[1] || (*sizes)[0] != (*sizes)[2]) {
       call.refuse("has q, k and v of different widths");
@@ -123,16 +107,34 @@ Form packed_attention(const Call& call, const Viewed& qkv, size_t mask, size_t b
   return attention(call, scores, {qkv.of, 2 * width});
 }
 
+}  // namespace
+
+Forms op::embed_layer_norm(const Call& call) {
+  EmbedInputs in{
+      {call.need_constant(2), call.need_constant(3)}, need_floats(call, 5), need_floats(call, 6)};
+  if (call.has(4)) in.tables.push_back(call.need_constant(4));
+  return embed(call, in, 7, 8);
+}
+
+Forms op::quantized_embed_layer_norm(const Call& call) {
+  EmbedInputs in;
+  in.tables = {quantized_constant(call, 2, 8, 13, 0), quantized_constant(call, 3, 9, 14, 0)};
+  if (call.has(4)) in.tables.push_back(quantized_constant(call, 4, 10, 15, 0));
+  in.gamma = constant_floats(quantized_constant(call, 5, 11, 16, 0));
+  in.beta = constant_floats(quantized_constant(call, 6, 12, 17, 0));
+  return embed(call, in, 7, kNone);
+}
+
 /// Attention(input, weights, bias, mask_index, past, attention_bias, past_sequence_length)
-Forms packed(const Call& call) {
+Forms op::packed_attention(const Call& call) {
   if (call.has(4) || call.has(6)) call.refuse("has a past");
   const Form qkv = product(call, call.need_viewed(0), call.need_constant(1), {});
-  return {packed_attention(call, add_bias(call, std::get<Viewed>(qkv), 2), 3, 5)};
+  return {joined_attention(call, add_bias(call, std::get<Viewed>(qkv), 2), 3, 5)};
 }
 
 /// QAttention(input, weight, bias, input_scale, weight_scale, mask_index, input_zero_point,
 /// weight_zero_point, past)
-Forms quantized_packed(const Call& call) {
+Forms op::quantized_attention(const Call& call) {
   if (call.has(8)) call.refuse("has a past");
   const Viewed& in = call.need_viewed(0);
   Viewed input = in;
@@ -147,17 +149,17 @@ Forms quantized_packed(const Call& call) {
   }
   const Form made = product(call, input, quantized_constant(call, 1, 4, 7, 1), {});
   const Viewed& value = std::get<Viewed>(made);
-  Product out = *value.of->get<Product>();
+  Linear out = *value.of->get<Linear>();
   out.weight.activation = quant;
   const Viewed qkv{make(call, out, value.of->width, {out.in}), value.view};
-  return {packed_attention(call, add_bias(call, qkv, 2), 5, kNone)};
+  return {joined_attention(call, add_bias(call, qkv, 2), 5, kNone)};
 }
 
 /// MultiHeadAttention(query, key, value, bias, key_padding_mask, attention_bias, past_key,
 /// past_value)
-Forms separate(const Call& call) {
+Forms op::multi_head_attention(const Call& call) {
   if (call.has(6) || call.has(7)) call.refuse("has a past");
-  std::vector<Operand> operands;
+  std::vector<Part> operands;
   int64_t width = 0;
   for (size_t i = 0; i < 3; ++i) {
     Viewed in = without_rounding(call.need_viewed(i));
@@ -189,7 +191,7 @@ Forms separate(const Call& call) {
 
 /// SkipLayerNormalization(input, skip, gamma, beta, bias): normalizes input + skip + bias; the sum
 /// is its output 3
-Forms skip_layer_norm(const Call& call) {
+Forms op::skip_layer_norm(const Call& call) {
   const bool rms = call.node().op_type == "SkipSimplifiedLayerNormalization";
   const Viewed& skip = call.need_viewed(1);
   const Viewed in = add_bias(call, without_rounding(call.need_viewed(0)), rms ? 3 : 4);
@@ -203,14 +205,12 @@ Forms skip_layer_norm(const Call& call) {
   return {out, unused, unused, sum};
 }
 
-Forms fused_gelu(const Call& call) {
+Forms op::bias_gelu(const Call& call) {
   const std::string& op = call.node().op_type;
   const Viewed in = add_bias(call, without_rounding(call.need_viewed(0)), 1);
   const bool tanh = op == "FastGelu";
   return {apply_activation(call, in, tanh ? Activation::kGeluTanh : Activation::kGelu)};
 }
-
-}  // namespace
 
 Viewed add_bias(const Call& call, const Viewed& in, size_t i) {
   if (!call.has(i)) return in;
@@ -219,7 +219,7 @@ Viewed add_bias(const Call& call, const Viewed& in, size_t i) {
   return std::get<Viewed>(add_vector(call, in, bias));
 }
 
-Form attention(const Call& call, const Scores& scores, const Operand& v) {
+Form attention(const Call& call, const Scores& scores, const Part& v) {
   const int64_t width = scores.heads * scores.head_size;
   return Viewed{make(call, Context{scores, v}, width, {scores.q.of, scores.k.of, v.of}),
                 token_view(width)};
@@ -237,24 +237,6 @@ void check_mask_input(const Call& call, size_t i) {
                (mask->at[0].dims.size() == 1 && is_length(
                                                     *mask, [](double n) { return n; }, probes)));
   if (!fits) call.refuse("masks attention by something other than the padding of attention_mask");
-}
-
-Handler find_fused(const Node& node) {
-  static const std::map<std::string, Handler> kHandlers = {
-      {"Attention", packed},
-      {"BiasGelu", fused_gelu},
-      {"EmbedLayerNormalization", embed_layer_norm},
-      {"FastGelu", fused_gelu},
-      {"Gelu", fused_gelu},
-      {"MultiHeadAttention", separate},
-      {"QAttention", quantized_packed},
-      {"QEmbedLayerNormalization", quantized_embed_layer_norm},
-      {"RotaryEmbedding", rotary_embedding},
-      {"SkipLayerNormalization", skip_layer_norm},
-      {"SkipSimplifiedLayerNormalization", skip_layer_norm}};
-  if (node.domain != "com.microsoft") return nullptr;
-  const auto found = kHandlers.find(node.op_type);
-  return found == kHandlers.end() ? nullptr : found->second;
 }
 
 }  // namespace embedforge::recognize

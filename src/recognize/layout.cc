@@ -16,7 +16,42 @@ std::vector<std::vector<int64_t>> all_dims(const Call& call, const View& view) {
   return out;
 }
 
-Forms same(const Call& call) {
+Forms reshaped(const Call& call, const Viewed& in, const std::vector<std::vector<int64_t>>& dims) {
+  auto view = reshape(in.view, dims, call.probes());
+  if (!view) call.refuse("gives the tokens' values a shape that mixes their axes");
+  return {Viewed{in.of, std::move(*view)}};
+}
+
+/// The expression of the first token of each sequence, when `axis` is that of the sequence.
+std::optional<Ref> first_token(const Call& call, const Viewed& in, size_t axis) {
+  bool tokens = false;
+  const bool rows = is_row_major(in.view, in.of->width, &tokens);
+  if (!rows || !tokens || in.view.axes.size() != 3 || axis != 1) return std::nullopt;
+  return make(call, Pool{in.of, PoolKind::kCls, false}, in.of->width, {in.of});
+}
+
+/// Elements [start, end) of one axis.
+Viewed slice_axis(const Call& call, const Viewed& in, size_t axis, int64_t start, int64_t end) {
+  if (const auto size = column_size(in.view.axes[axis])) {
+    const auto clamp = [&](int64_t at) {
+      return std::clamp<int64_t>(at < 0 ? at + *size : at, 0, *size);
+    };
+    auto view = slice(in.view, axis, clamp(start), std::max<int64_t>(0, clamp(end) - clamp(start)));
+    if (!view) call.refuse("takes columns that are not next to each other");
+    return {in.of, *view};
+  }
+  constexpr int64_t kEverything = std::numeric_limits<int32_t>::max();
+  if (start == 0 && end >= kEverything) return in;
+  auto first = first_token(call, in, axis);
+  if (!first || start != 0 || end != 1) call.refuse("takes a part of the sequence");
+  Viewed out{*first, in.view};
+  out.view.axes[axis] = {};
+  return out;
+}
+
+}  // namespace
+
+Forms op::identity(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   return {*in};
@@ -24,7 +59,7 @@ Forms same(const Call& call) {
 
 /// Casts between float types don't matter to an engine that computes in float; constants keep the
 /// file's type.
-Forms cast(const Call& call) {
+Forms op::cast(const Call& call) {
   const auto to = static_cast<int32_t>(call.node().int_attribute("to", 0));
   const bool to_float = is_known_type(to) && is_float_type(static_cast<DataType>(to));
   if (const Viewed* in = call.viewed(0)) {
@@ -39,7 +74,7 @@ Forms cast(const Call& call) {
   return {};
 }
 
-Forms shape(const Call& call) {
+Forms op::shape(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   const auto rank = static_cast<int64_t>(in->view.axes.size());
@@ -56,13 +91,7 @@ Forms shape(const Call& call) {
   return {out};
 }
 
-Forms reshaped(const Call& call, const Viewed& in, const std::vector<std::vector<int64_t>>& dims) {
-  auto view = reshape(in.view, dims, call.probes());
-  if (!view) call.refuse("gives the tokens' values a shape that mixes their axes");
-  return {Viewed{in.of, std::move(*view)}};
-}
-
-Forms reshape_op(const Call& call) {
+Forms op::reshape(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   std::optional<Known> wanted = call.known_or_constant(1);
@@ -90,7 +119,7 @@ Forms reshape_op(const Call& call) {
   return reshaped(call, *in, dims);
 }
 
-Forms flatten(const Call& call) {
+Forms op::flatten(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   const size_t rank = in->view.axes.size();
@@ -104,7 +133,7 @@ Forms flatten(const Call& call) {
   return reshaped(call, *in, dims);
 }
 
-Forms transpose_op(const Call& call) {
+Forms op::transpose(const Call& call) {
   if (const Constant* constant = call.constant(0)) {
     const auto* order = call.node().ints_attribute("perm");
     const bool swaps = order == nullptr || *order == std::vector<int64_t>{1, 0};
@@ -128,7 +157,7 @@ Forms transpose_op(const Call& call) {
   return {Viewed{in->of, transpose(in->view, order)}};
 }
 
-Forms unsqueeze(const Call& call) {
+Forms op::unsqueeze(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   const auto axes = call.ints_or_attribute(1, "axes");
@@ -145,7 +174,7 @@ Forms unsqueeze(const Call& call) {
   return {Viewed{in->of, std::move(view)}};
 }
 
-Forms squeeze(const Call& call) {
+Forms op::squeeze(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   const auto axes = call.ints_or_attribute(1, "axes");
@@ -160,15 +189,89 @@ Forms squeeze(const Call& call) {
   return {Viewed{in->of, std::move(view)}};
 }
 
-/// The expression of the first token of each sequence, when `axis` is that of the sequence.
-std::optional<Ref> first_token(const Call& call, const Viewed& in, size_t axis) {
-  bool tokens = false;
-  const bool rows = is_row_major(in.view, in.of->width, &tokens);
-  if (!rows || !tokens || in.view.axes.size() != 3 || axis != 1) return std::nullopt;
-  return make(call, Pool{in.of, PoolKind::kCls, false}, in.of->width, {in.of});
+Forms op::slice(const Call& call) {
+  const Viewed* in = call.viewed(0);
+  if (in == nullptr) return slice_table(call);
+  const auto starts = call.ints_or_attribute(1, "starts");
+  const auto ends = call.ints_or_attribute(2, "ends");
+  if (!starts || !ends || starts->size() != ends->size()) call.refuse("has no constant bounds");
+  std::vector<int64_t> axes(starts->size());
+  std::iota(axes.begin(), axes.end(), 0);
+  axes = call.ints_or_attribute(3, "axes").value_or(axes);
+  const std::vector<int64_t> ones(axes.size(), 1);
+  const std::vector<int64_t> steps =
+      call.has(4) ? call.ints(4).value_or(std::vector<int64_t>{}) : ones;
+  if (axes.size() != starts->size() || steps != ones) {
+    call.refuse("has steps other than 1");
+  }
+  Viewed out = without_rounding(*in);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    out = slice_axis(call, out, call.axis(axes[i], out.view.axes.size()), (*starts)[i], (*ends)[i]);
+  }
+  return {out};
 }
 
-Forms gather(const Call& call) {
+Forms op::split(const Call& call) {
+  const Viewed* in = call.viewed(0);
+  if (in == nullptr) return {};
+  const size_t axis = call.axis(call.node().int_attribute("axis", 0), in->view.axes.size());
+  const auto size = column_size(in->view.axes[axis]);
+  const auto parts = static_cast<int64_t>(call.node().outputs.size());
+  if (!size) call.refuse("splits the sequence");
+  std::vector<int64_t> sizes(call.node().outputs.size(), *size / parts);
+  sizes = call.ints_or_attribute(1, "split").value_or(sizes);
+  if (sizes.size() != call.node().outputs.size())
+    call.refuse("has sizes that don't fit its outputs");
+  Forms out;
+  int64_t start = 0;
+  for (const int64_t each : sizes) {
+    out.emplace_back(slice_axis(call, *in, axis, start, start + each));
+    start += each;
+  }
+  return out;
+}
+
+Forms op::concat(const Call& call) {
+  const Viewed* in = call.viewed(0);
+  if (call.input_count() == 1 && in != nullptr) return {*in};
+  std::vector<Viewed> parts;
+  for (size_t i = 0; i < call.input_count(); ++i) {
+    if (call.viewed(i) != nullptr) parts.push_back(*call.viewed(i));
+  }
+  if (parts.empty()) return {};
+  const size_t rank = parts[0].view.axes.size();
+  const bool columns = call.axis(call.node().int_attribute("axis", 0), rank) + 1 == rank;
+  if (parts.size() != call.input_count() || !columns) call.refuse("joins values of the tokens");
+  return {join_columns(call, parts)};
+}
+
+Forms op::expand(const Call& call) {
+  const Viewed* in = call.viewed(0);
+  if (in == nullptr) return {};
+  // One number a row broadcasts anyway wherever it is used.
+  if (in->of->get<Stat>() != nullptr) return {*in};
+  const auto wanted = call.known_or_constant(1);
+  if (!wanted) call.refuse("has a shape that depends on the tokens' values");
+  Viewed out = *in;
+  for (size_t p = 0; p < call.probes().size(); ++p) {
+    const std::vector<int64_t> from = dims_at(in->view, call.probes()[p]);
+    std::vector<int64_t> to = to_ints(wanted->at[p]);
+    if (to.size() > from.size()) call.refuse("repeats the tokens' values");
+    to.insert(to.begin(), from.size() - to.size(), 1);
+    for (size_t i = 0; i < to.size(); ++i) {
+      if (to[i] == 1 || to[i] == from[i]) continue;
+      // Heads of k and v that several heads of q share.
+      const Axis repeated = {{Atom::Kind::kColumn, to[i], 0}};
+      if (from[i] != 1 || (p > 0 && out.view.axes[i] != repeated)) {
+        call.refuse("repeats the tokens' values");
+      }
+      out.view.axes[i] = repeated;
+    }
+  }
+  return {out};
+}
+
+Forms gather_columns(const Call& call) {
   const Viewed* given = call.viewed(0);
   if (given == nullptr) return {};
   const Viewed in = without_rounding(*given);
@@ -198,124 +301,5 @@ Forms gather(const Call& call) {
   if (!keeps_axis) out.view.axes.erase(out.view.axes.begin() + static_cast<ptrdiff_t>(axis));
   return {out};
 }
-
-/// Elements [start, end) of one axis.
-Viewed slice_axis(const Call& call, const Viewed& in, size_t axis, int64_t start, int64_t end) {
-  if (const auto size = column_size(in.view.axes[axis])) {
-    const auto clamp = [&](int64_t at) {
-      return std::clamp<int64_t>(at < 0 ? at + *size : at, 0, *size);
-    };
-    auto view = slice(in.view, axis, clamp(start), std::max<int64_t>(0, clamp(end) - clamp(start)));
-    if (!view) call.refuse("takes columns that are not next to each other");
-    return {in.of, *view};
-  }
-  constexpr int64_t kEverything = std::numeric_limits<int32_t>::max();
-  if (start == 0 && end >= kEverything) return in;
-  auto first = first_token(call, in, axis);
-  if (!first || start != 0 || end != 1) call.refuse("takes a part of the sequence");
-  Viewed out{*first, in.view};
-  out.view.axes[axis] = {};
-  return out;
-}
-
-Forms slice_op(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return slice_table(call);
-  const auto starts = call.ints_or_attribute(1, "starts");
-  const auto ends = call.ints_or_attribute(2, "ends");
-  if (!starts || !ends || starts->size() != ends->size()) call.refuse("has no constant bounds");
-  std::vector<int64_t> axes(starts->size());
-  std::iota(axes.begin(), axes.end(), 0);
-  axes = call.ints_or_attribute(3, "axes").value_or(axes);
-  const std::vector<int64_t> ones(axes.size(), 1);
-  const std::vector<int64_t> steps =
-      call.has(4) ? call.ints(4).value_or(std::vector<int64_t>{}) : ones;
-  if (axes.size() != starts->size() || steps != ones) {
-    call.refuse("has steps other than 1");
-  }
-  Viewed out = without_rounding(*in);
-  for (size_t i = 0; i < axes.size(); ++i) {
-    out = slice_axis(call, out, call.axis(axes[i], out.view.axes.size()), (*starts)[i], (*ends)[i]);
-  }
-  return {out};
-}
-
-Forms split(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  const size_t axis = call.axis(call.node().int_attribute("axis", 0), in->view.axes.size());
-  const auto size = column_size(in->view.axes[axis]);
-  const auto parts = static_cast<int64_t>(call.node().outputs.size());
-  if (!size) call.refuse("splits the sequence");
-  std::vector<int64_t> sizes(call.node().outputs.size(), *size / parts);
-  sizes = call.ints_or_attribute(1, "split").value_or(sizes);
-  if (sizes.size() != call.node().outputs.size())
-    call.refuse("has sizes that don't fit its outputs");
-  Forms out;
-  int64_t start = 0;
-  for (const int64_t each : sizes) {
-    out.emplace_back(slice_axis(call, *in, axis, start, start + each));
-    start += each;
-  }
-  return out;
-}
-
-Forms concat(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (call.input_count() == 1 && in != nullptr) return {*in};
-  std::vector<Viewed> parts;
-  for (size_t i = 0; i < call.input_count(); ++i) {
-    if (call.viewed(i) != nullptr) parts.push_back(*call.viewed(i));
-  }
-  if (parts.empty()) return {};
-  const size_t rank = parts[0].view.axes.size();
-  const bool columns = call.axis(call.node().int_attribute("axis", 0), rank) + 1 == rank;
-  if (parts.size() != call.input_count() || !columns) call.refuse("joins values of the tokens");
-  return {join_columns(call, parts)};
-}
-
-Forms expand(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  // One number a row broadcasts anyway wherever it is used.
-  if (in->of->get<Stat>() != nullptr) return {*in};
-  const auto wanted = call.known_or_constant(1);
-  if (!wanted) call.refuse("has a shape that depends on the tokens' values");
-  Viewed out = *in;
-  for (size_t p = 0; p < call.probes().size(); ++p) {
-    const std::vector<int64_t> from = dims_at(in->view, call.probes()[p]);
-    std::vector<int64_t> to = to_ints(wanted->at[p]);
-    if (to.size() > from.size()) call.refuse("repeats the tokens' values");
-    to.insert(to.begin(), from.size() - to.size(), 1);
-    for (size_t i = 0; i < to.size(); ++i) {
-      if (to[i] == 1 || to[i] == from[i]) continue;
-      // Heads of k and v that several heads of q share.
-      const Axis repeated = {{Atom::Kind::kColumn, to[i], 0}};
-      if (from[i] != 1 || (p > 0 && out.view.axes[i] != repeated)) {
-        call.refuse("repeats the tokens' values");
-      }
-      out.view.axes[i] = repeated;
-    }
-  }
-  return {out};
-}
-
-}  // namespace
-
-Handler find_layout(const Node& node) {
-  static const std::map<std::string, Handler> kHandlers = {
-      {"Cast", cast},          {"Concat", concat},   {"Dropout", same},
-      {"Expand", expand},      {"Flatten", flatten}, {"Identity", same},
-      {"Reshape", reshape_op}, {"Shape", shape},     {"Slice", slice_op},
-      {"Split", split},        {"Squeeze", squeeze}, {"Transpose", transpose_op},
-      {"Unsqueeze", unsqueeze}};
-  if (!node.domain.empty()) return nullptr;
-  if (node.op_type == "Gather")
-    return nullptr;  // find_embedding, which comes back here for tokens' values
-  const auto found = kHandlers.find(node.op_type);
-  return found == kHandlers.end() ? nullptr : found->second;
-}
-
-Forms gather_columns(const Call& call) { return gather(call); }
 
 }  // namespace embedforge::recognize

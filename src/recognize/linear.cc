@@ -48,7 +48,23 @@ Viewed transposed_last(const Viewed& value) {
   return out;
 }
 
-Forms matmul(const Call& call) {
+/// A norm whose columns are scaled for a product that isn't quantized row by row: a norm of its
+/// own.
+Viewed with_scaled_norm(const Call& call, const Viewed& value) {
+  const auto* scaled = value.of->get<Scaled>();
+  const auto* norm = scaled == nullptr ? nullptr : scaled->in->get<Norm>();
+  if (norm == nullptr) return value;
+  Norm out = *norm;
+  for (size_t i = 0; i < scaled->factors.size(); ++i) {
+    out.gamma[i] *= scaled->factors[i];
+    if (!out.beta.empty()) out.beta[i] *= scaled->factors[i];
+  }
+  return {make(call, out, value.of->width, {out.in}), value.view};
+}
+
+}  // namespace
+
+Forms op::matmul(const Call& call) {
   const Viewed* a = call.viewed(0);
   const Viewed* b = call.viewed(1);
   if (a != nullptr && b != nullptr) {
@@ -61,7 +77,7 @@ Forms matmul(const Call& call) {
   call.refuse("multiplies a constant by tokens' values");
 }
 
-Forms gemm(const Call& call) {
+Forms op::gemm(const Call& call) {
   const Viewed* a = call.viewed(0);
   if (a == nullptr) return {};
   const Node& node = call.node();
@@ -82,7 +98,7 @@ Forms gemm(const Call& call) {
   return {product(call, *a, weight, std::move(bias))};
 }
 
-Forms fused_matmul(const Call& call) {
+Forms op::fused_matmul(const Call& call) {
   const Viewed* a = call.viewed(0);
   if (a == nullptr) return {};
   const Node& node = call.node();
@@ -103,25 +119,9 @@ Forms fused_matmul(const Call& call) {
   return {product(call, *a, weight, {})};
 }
 
-/// A norm whose columns are scaled for a product that isn't quantized row by row: a norm of its
-/// own.
-Viewed with_scaled_norm(const Call& call, const Viewed& value) {
-  const auto* scaled = value.of->get<Scaled>();
-  const auto* norm = scaled == nullptr ? nullptr : scaled->in->get<Norm>();
-  if (norm == nullptr) return value;
-  Norm out = *norm;
-  for (size_t i = 0; i < scaled->factors.size(); ++i) {
-    out.gamma[i] *= scaled->factors[i];
-    if (!out.beta.empty()) out.beta[i] *= scaled->factors[i];
-  }
-  return {make(call, out, value.of->width, {out.in}), value.view};
-}
-
-}  // namespace
-
 Form product(const Call& call, const Viewed& given, const Constant& weight,
              std::vector<float> bias) {
-  Product out;
+  Linear out;
   out.weight = make_weight(call, weight);
   if (const auto* rounded = given.of->get<Rounded>();
       rounded != nullptr && out.weight.quantized()) {
@@ -156,8 +156,8 @@ Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bi
     for (size_t i = 0; i < to.size(); ++i) to[i] += bias[i];
     return to;
   };
-  if (const auto* product = in.of->get<Product>()) {
-    Product out = *product;
+  if (const auto* product = in.of->get<Linear>()) {
+    Linear out = *product;
     out.bias = plus(out.bias);
     return Viewed{make(call, out, in.of->width, {out.in}), in.view};
   }
@@ -176,20 +176,13 @@ Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bi
     return Viewed{make(call, out, in.of->width, {}), in.view};
   }
   if (const auto* sum = in.of->get<Sum>()) {
-    const bool second = sum->b->get<Product>() != nullptr;
-    if (second || sum->a->get<Product>() != nullptr) {
+    const bool second = sum->b->get<Linear>() != nullptr;
+    if (second || sum->a->get<Linear>() != nullptr) {
       const Form biased = add_vector(call, {second ? sum->b : sum->a, in.view}, bias);
       return residual(call, {second ? sum->a : sum->b, in.view}, std::get<Viewed>(biased));
     }
   }
   call.refuse("adds a vector to something that is no product, norm or embedding");
-}
-
-Handler find_linear(const Node& node) {
-  if (node.domain.empty() && node.op_type == "MatMul") return matmul;
-  if (node.domain.empty() && node.op_type == "Gemm") return gemm;
-  if (node.domain == "com.microsoft" && node.op_type == "FusedMatMul") return fused_matmul;
-  return nullptr;
 }
 
 }  // namespace embedforge::recognize

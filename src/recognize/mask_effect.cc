@@ -1,17 +1,17 @@
 // What a mask does, read off its values for the probes: which distances between query and key it
 // keeps, what it adds to them, and whether it takes padding out.
+#include "recognize/mask_effect.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 
 #include "graph/tensor.h"
-#include "recognize/probe.h"
 
 namespace embedforge::recognize {
 namespace {
 
-constexpr double kVeryNegative = -9000;  // exp() of it is 0 in float; exporters use -10000 and less
 constexpr double kUnseen = std::numeric_limits<double>::infinity();
 constexpr double kRemoved = -std::numeric_limits<double>::infinity();
 /// Distances beyond the last change that must have the same bias for it to hold for all others.
@@ -83,10 +83,10 @@ class Distances {
 template <typename Meaning>
 bool collect(const Broadcast4& view, const Probe& probe, Meaning meaning, Distances& distances) {
   for (int64_t row = 0; row < probe.batch; ++row) {
-    const int64_t length = probe.lengths[static_cast<size_t>(row)];
     for (int64_t head = 0; head < distances.heads(); ++head) {
-      for (int64_t query = 0; query < length; ++query) {
-        for (int64_t key = 0; key < length; ++key) {
+      for (int64_t query = 0; query < probe.sequence; ++query) {
+        for (int64_t key = 0; key < probe.sequence; ++key) {
+          if (!probe.attended(row, query) || !probe.attended(row, key)) continue;
           const double value = meaning(view.at(row, head, query, key));
           if (!distances.put(head, key - query, value)) return false;
         }
@@ -154,15 +154,15 @@ bool read_padding(const std::vector<Broadcast4>& views, std::span<const Probe> p
   for (size_t p = 0; p < probes.size(); ++p) {
     const Probe& probe = probes[p];
     for (int64_t row = 0; row < probe.batch; ++row) {
-      const int64_t length = probe.lengths[static_cast<size_t>(row)];
       for (int64_t head = 0; head < views[p].size(1); ++head) {
-        for (int64_t query = 0; query < length; ++query) {
-          for (int64_t key = length; key < probe.sequence; ++key) {
+        for (int64_t query = 0; query < probe.sequence; ++query) {
+          for (int64_t key = 0; key < probe.sequence; ++key) {
+            if (!probe.attended(row, query) || probe.attended(row, key)) continue;
             const bool removed = meaning(views[p].at(row, head, query, key)) == kRemoved;
-            const bool near = out.window < 0 || key - query <= out.window;
+            const bool near = out.window < 0 || std::abs(key - query) <= out.window;
             all = all && removed;
             any = true;
-            by_distance = by_distance && removed == (out.causal || !near);
+            by_distance = by_distance && removed == ((out.causal && key > query) || !near);
           }
         }
       }

@@ -9,33 +9,6 @@ namespace {
 
 using StatKind = Stat::Kind;
 
-Samples square(const Samples& values) {
-  Samples out{};
-  for (size_t i = 0; i < kPointCount; ++i) out[i] = values[i] * values[i];
-  return out;
-}
-
-/// The epsilon of factor(s) = 1 / sqrt(s + epsilon); nullopt for other functions.
-std::optional<double> epsilon_of(const Samples& factor) {
-  const Samples& points = stat_points();
-  const double epsilon = 1 / (factor[0] * factor[0]) - points[0];
-  for (size_t i = 0; i < kPointCount; ++i) {
-    const double expected = 1 / std::sqrt(points[i] + epsilon);
-    if (!(std::fabs(factor[i] - expected) <= 1e-7 * expected)) return std::nullopt;
-  }
-  if (epsilon < -1e-12 || epsilon > 0.1) return std::nullopt;
-  return std::max(epsilon, 0.0);
-}
-
-/// factor(s) = 1 / sqrt(s) but for the very small
-bool is_inverse_root(const Samples& factor) {
-  for (size_t i = 0; i < kPointCount; ++i) {
-    const double expected = 1 / std::sqrt(stat_points()[i]);
-    if (!(std::fabs(factor[i] - expected) <= 1e-6 * expected)) return false;
-  }
-  return true;
-}
-
 /// Heads, side by side, that a view has as an axis of their own.
 struct HeadColumns {
   int64_t heads = 0, size = 0;
@@ -67,7 +40,7 @@ Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
     stat.group = heads->size;
     stat.column = in.view.column;
   }
-  const Samples squares = square(map_points());
+  const Samples squares = squared(map_points());
   bool is_square = true;
   for (size_t i = 0; i < kPointCount; ++i) {
     is_square = is_square && std::fabs(map.values[i] - squares[i]) <= 1e-9 * squares[i];
@@ -97,8 +70,22 @@ Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
   return Viewed{make(call, stat, width, {stat.in}), view};
 }
 
+Form normalized_pool(const Call& call, const Viewed& in) {
+  const auto* pool = in.of->get<Pool>();
+  const bool layer = in.of->get<Linear>() != nullptr || in.of->get<Map>() != nullptr;
+  if (layer && in.view.axes.size() == 2) {
+    return Viewed{make(call, Normalized{in.of}, in.of->width, {in.of}), in.view};
+  }
+  if (pool == nullptr) call.refuse("normalizes something that is no sentence embedding");
+  Pool out = *pool;
+  out.normalize = true;
+  return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+}
+
+}  // namespace
+
 /// Nothing unless the reduction is over the columns of a whole row.
-Forms reduce(const Call& call) {
+Forms op::reduce(const Call& call) {
   const Viewed* given = call.viewed(0);
   if (given == nullptr) return {};
   const Viewed in = without_rounding(*given);
@@ -117,8 +104,8 @@ Forms reduce(const Call& call) {
   if (head_columns(in)) call.refuse("reduces the columns of a head");
   if (op == "ReduceMax" || op == "ReduceMin") return {row_bound(call, in, keep)};
   if (op != "ReduceL2" && op != "ReduceSumSquare") call.refuse("reduces the columns of a row");
-  const Form squared = apply_map(call, in, square(as_map(in.of).values));
-  Form out = row_stat(call, std::get<Viewed>(squared), false, keep);
+  const Form square = apply_map(call, in, squared(as_map(in.of).values));
+  Form out = row_stat(call, std::get<Viewed>(square), false, keep);
   if (op == "ReduceSumSquare") return {out};
   const Viewed& sum = std::get<Viewed>(out);
   Stat stat = *sum.of->get<Stat>();
@@ -126,19 +113,7 @@ Forms reduce(const Call& call) {
   return {Viewed{make(call, stat, 1, {stat.in}), sum.view}};
 }
 
-Form normalized_pool(const Call& call, const Viewed& in) {
-  const auto* pool = in.of->get<Pool>();
-  const bool layer = in.of->get<Product>() != nullptr || in.of->get<Map>() != nullptr;
-  if (layer && in.view.axes.size() == 2) {
-    return Viewed{make(call, Normalized{in.of}, in.of->width, {in.of}), in.view};
-  }
-  if (pool == nullptr) call.refuse("normalizes something that is no sentence embedding");
-  Pool out = *pool;
-  out.normalize = true;
-  return Viewed{make(call, out, in.of->width, {out.in}), in.view};
-}
-
-Forms lp_normalization(const Call& call) {
+Forms op::lp_normalization(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   const size_t rank = in->view.axes.size();
@@ -149,7 +124,7 @@ Forms lp_normalization(const Call& call) {
   return {normalized_pool(call, without_rounding(*in))};
 }
 
-Forms layer_normalization(const Call& call) {
+Forms op::layer_normalization(const Call& call) {
   const Viewed* in = call.viewed(0);
   if (in == nullptr) return {};
   const size_t rank = in->view.axes.size();
@@ -169,8 +144,6 @@ Forms layer_normalization(const Call& call) {
                          call.node().float_attribute("epsilon", 1e-5F),
                          head_columns(without_rounding(*in)).value_or(HeadColumns{}).size)};
 }
-
-}  // namespace
 
 Form normalize_rows(const Call& call, const Viewed& given, NormKind kind, std::vector<float> gamma,
                     std::vector<float> beta, double epsilon, int64_t group) {
@@ -199,7 +172,7 @@ Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samp
   const HeadColumns heads = head_columns(in).value_or(HeadColumns{});
   const int64_t width = stat.group > 0 ? heads.heads * heads.size : stat.in->width;
   const auto ones = std::vector<float>(static_cast<size_t>(width), 1);
-  const auto epsilon = epsilon_of(factor);
+  const auto epsilon = as_epsilon(factor);
   const auto* centered = in.of->get<Centered>();
   if (stat.kind == StatKind::kVariance && centered != nullptr && centered->in == stat.in &&
       epsilon) {
@@ -214,27 +187,10 @@ Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samp
   }
   const MapOf map = as_map(in.of);
   if (stat.kind == StatKind::kSumMapped && stat.in == map.in &&
-      stat.squares == square(map.values) && is_inverse_root(factor)) {
+      stat.squares == squared(map.values) && is_inverse_root(factor)) {
     return normalized_pool(call, in);
   }
   call.refuse("scales rows in a way that is no normalization");
-}
-
-Handler find_norm(const Node& node) {
-  static const std::map<std::string, Handler> kHandlers = {
-      {"LayerNormalization", layer_normalization},
-      {"LpNormalization", lp_normalization},
-      {"RMSNormalization", layer_normalization},
-      {"ReduceL2", reduce},
-      {"ReduceMax", reduce},
-      {"ReduceMean", reduce},
-      {"ReduceMin", reduce},
-      {"ReduceSum", reduce},
-      {"ReduceSumSquare", reduce},
-      {"SimplifiedLayerNormalization", layer_normalization}};
-  if (!node.domain.empty() && node.op_type != "SimplifiedLayerNormalization") return nullptr;
-  const auto found = kHandlers.find(node.op_type);
-  return found == kHandlers.end() ? nullptr : found->second;
 }
 
 }  // namespace embedforge::recognize

@@ -19,8 +19,10 @@ Viewed pooled(const Call& call, const Ref& in, PoolKind kind, const View& view) 
   return {make(call, Pool{in, kind, false}, in->width, {in}), view};
 }
 
+}  // namespace
+
 /// GatherND of the last token of each sequence.
-Forms last_token(const Call& call) {
+Forms op::gather_nd(const Call& call) {
   const Viewed* given = call.viewed(0);
   if (given == nullptr) return {};
   const Viewed in = without_rounding(*given);
@@ -31,12 +33,6 @@ Forms last_token(const Call& call) {
                     is_length(*places, last, call.probe_list());
   if (!fits) call.refuse("picks tokens other than the last of each sequence");
   return {pooled(call, in.of, PoolKind::kLast, sequence_view(in.of->width))};
-}
-
-}  // namespace
-
-Handler find_pooling(const Node& node) {
-  return node.domain.empty() && node.op_type == "GatherND" ? last_token : nullptr;
 }
 
 Form times_known(const Call& call, const Viewed& in, const Known& known, bool divide) {

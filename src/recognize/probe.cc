@@ -1,8 +1,8 @@
 #include "recognize/probe.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -15,13 +15,18 @@ namespace {
 /// token is.
 int64_t sample_id(int64_t i) { return 5 + (i * 7 + i / 3) % 24; }
 
-Probe make_probe(int64_t batch, int64_t sequence, std::vector<int64_t> lengths) {
-  Probe probe{batch, sequence, std::move(lengths), {}, {}};
+constexpr int64_t kDifferent = std::numeric_limits<int64_t>::min();  // no index that repeats
+
+/// `mask` tells by row and position where tokens are.
+template <typename Mask>
+Probe make_probe(int64_t batch, int64_t sequence, Mask mask) {
+  Probe probe{batch, sequence, {}, {}, {}};
   for (int64_t row = 0; row < batch; ++row) {
     for (int64_t i = 0; i < sequence; ++i) {
-      const bool attended = probe.attended(row, i);
-      probe.ids.push_back(attended ? sample_id(row * 31 + i) : 0);
-      probe.types.push_back(attended && i % 3 == 1 ? 1 : 0);
+      const bool token = mask(row, i);
+      probe.mask.push_back(token ? 1 : 0);
+      probe.ids.push_back(token ? sample_id(row * 31 + i) : 0);
+      probe.types.push_back(token && i % 3 == 1 ? 1 : 0);
     }
   }
   return probe;
@@ -50,9 +55,20 @@ bool for_all(const Known& value, const std::vector<Probe>& probes, bool by_token
 
 }  // namespace
 
+int64_t Probe::rank(int64_t row, int64_t position) const {
+  const auto first = mask.begin() + row * sequence;
+  return std::accumulate(first, first + position, int64_t{0});
+}
+
 std::vector<Probe> make_probes(int64_t longest, int64_t attended) {
-  std::vector<Probe> probes = {make_probe(2, 5, {5, 3}), make_probe(3, 11, {7, 11, 2})};
-  if (longest > 13) probes.push_back(make_probe(1, longest, {attended}));
+  std::vector<Probe> probes = {
+      make_probe(2, 5, [](int64_t row, int64_t i) { return row == 0 || i < 3; }),
+      make_probe(3, 11, [](int64_t row, int64_t i) {
+        return row == 0 ? i % 3 == 1 : row == 1 || i >= 9;
+      })};
+  if (longest > 13) {
+    probes.push_back(make_probe(1, longest, [=](int64_t, int64_t i) { return i < attended; }));
+  }
   return probes;
 }
 
@@ -69,12 +85,11 @@ std::optional<InputRole> input_role(const std::string& name) {
 Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probes) {
   Known out;
   for (const Probe& probe : probes) {
-    std::vector<int64_t> values = role == InputRole::kTokenTypes ? probe.types : probe.ids;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const int64_t row = static_cast<int64_t>(i) / probe.sequence;
-      const int64_t position = static_cast<int64_t>(i) % probe.sequence;
-      if (role == InputRole::kMask) values[i] = probe.attended(row, position) ? 1 : 0;
-      if (role == InputRole::kPositions) values[i] = position;
+    std::vector<int64_t> values = role == InputRole::kTokenTypes ? probe.types
+                                  : role == InputRole::kMask     ? probe.mask
+                                                                 : probe.ids;
+    for (size_t i = 0; role == InputRole::kPositions && i < values.size(); ++i) {
+      values[i] = static_cast<int64_t>(i) % probe.sequence;
     }
     const std::vector<int64_t> dims = {probe.batch, probe.sequence};
     if (type == DataType::kInt32) {
@@ -99,7 +114,7 @@ bool is_token_mask(const Known& value, double attended, double padding,
 
 bool is_length(const Known& value, double (*f)(double), const std::vector<Probe>& probes) {
   return for_all(value, probes, false, [&](double x, const Probe& probe, int64_t row, int64_t) {
-    return nearly(x, f(static_cast<double>(probe.lengths[static_cast<size_t>(row)])));
+    return nearly(x, f(static_cast<double>(probe.length(row))));
   });
 }
 
@@ -109,10 +124,12 @@ std::optional<IndexMeaning> index_meaning(const Known& indices, const std::vecto
   // can be meant.
   bool is_id = true;
   bool is_type = true;
-  std::optional<int64_t> offset;
+  std::optional<int64_t> offset;  // to the position, to the position among tokens, to 0
+  std::optional<int64_t> offset_among_tokens;
   std::optional<int64_t> fixed;
-  bool is_position = true;
-  bool is_fixed = true;
+  const auto same = [](std::optional<int64_t>& seen, int64_t value) {
+    seen = value == seen.value_or(value) ? value : kDifferent;
+  };
   for (size_t p = 0; p < probes.size(); ++p) {
     const Probe& probe = probes[p];
     const Tensor& tensor = indices.at[p];
@@ -125,23 +142,26 @@ std::optional<IndexMeaning> index_meaning(const Known& indices, const std::vecto
     }
     const std::vector<int64_t> values = to_ints(tensor);
     for (int64_t row = 0; row < probe.batch; ++row) {
-      for (int64_t i = 0; i < probe.lengths[static_cast<size_t>(row)]; ++i) {
+      int64_t among_tokens = 0;
+      for (int64_t i = 0; i < probe.sequence; ++i) {
+        if (!probe.attended(row, i)) continue;
         const int64_t value =
             values[static_cast<size_t>((rows == 1 ? 0 : row) * columns + (columns == 1 ? 0 : i))];
-        const auto at = static_cast<size_t>(row * probe.sequence + i);
-        is_id = is_id && value == probe.ids[at];
-        is_type = is_type && value == probe.types[at];
-        is_position = is_position && value - i == offset.value_or(value - i);
-        is_fixed = is_fixed && value == fixed.value_or(value);
-        offset = value - i;
-        fixed = value;
+        is_id = is_id && value == probe.ids[probe.at(row, i)];
+        is_type = is_type && value == probe.types[probe.at(row, i)];
+        same(offset, value - i);
+        same(offset_among_tokens, value - among_tokens++);
+        same(fixed, value);
       }
     }
   }
-  if (is_id) return IndexMeaning{Kind::kTokenId, 0};
-  if (is_type) return IndexMeaning{Kind::kTokenType, 0};
-  if (is_position && offset) return IndexMeaning{Kind::kPosition, *offset};
-  if (is_fixed && fixed) return IndexMeaning{Kind::kFixed, *fixed};
+  if (is_id) return IndexMeaning{Kind::kTokenId};
+  if (is_type) return IndexMeaning{Kind::kTokenType};
+  if (offset && offset != kDifferent) return IndexMeaning{Kind::kPosition, *offset};
+  if (offset_among_tokens && offset_among_tokens != kDifferent) {
+    return IndexMeaning{Kind::kPosition, *offset_among_tokens, true};
+  }
+  if (fixed && fixed != kDifferent) return IndexMeaning{Kind::kFixed, *fixed};
   return std::nullopt;
 }
 

@@ -9,61 +9,12 @@
 namespace embedforge::recognize {
 namespace {
 
-Forms dynamic_quantize(const Call& call) {
-  if (call.viewed(0) == nullptr) return {};
-  const Viewed in = without_rounding(*call.viewed(0));
-  return {Viewed{make(call, Quantized{in.of}, in.of->width, {in.of}), in.view},
-          Viewed{make(call, QuantScale{in.of, {1.0F}}, 1, {in.of}), {}},
-          Viewed{make(call, QuantZero{in.of}, 1, {in.of}), {}}};
-}
-
 /// Input `zero` is the zero point that came with what `quantized` quantizes.
 void check_zero(const Call& call, const Quantized& quantized, size_t zero) {
   const auto* expected = call.has(zero) ? call.need_viewed(zero).of->get<QuantZero>() : nullptr;
   if (expected == nullptr || expected->in != quantized.in) {
     call.refuse("has a zero point that is not its input's");
   }
-}
-
-Forms matmul_integer(const Call& call) {
-  const Viewed& in = call.need_viewed(0);
-  const auto* quantized = in.of->get<Quantized>();
-  if (quantized == nullptr) call.refuse("multiplies integers that no DynamicQuantizeLinear made");
-  if (!quantized->by_row) {
-    check_zero(call, *quantized, 2);
-  } else if (call.has(2) && call.scalar(2) != 0.0) {
-    call.refuse("has a zero point where its input has none");
-  }
-  const Constant weight = quantized_constant(call, 1, kNone, 3, 1);
-  const Form made = product(call, {quantized->in, in.view}, weight, {});
-  const Viewed& value = std::get<Viewed>(made);
-  const auto* with_scales = value.of->get<Product>();
-  IntegerProduct out{quantized->by_row ? quantized->in : with_scales->in, with_scales->weight,
-                     quantized->by_row};
-  return {Viewed{make(call, out, value.of->width, {out.in}), value.view}};
-}
-
-Forms dequantize(const Call& call) {
-  const int64_t axis = call.node().int_attribute("axis", 1);
-  if (const Constant* constant = call.constant(0)) {
-    if (is_float_type(constant->tensor.type)) return {*constant};
-    return {quantized_constant(call, 0, 1, 2, axis)};
-  }
-  if (const Known* known = call.known(0)) {
-    if (is_float_type(known->at[0].type)) return {*known};
-    return {};
-  }
-  const Viewed& in = call.need_viewed(0);
-  if (in.of->get<Rounded>() != nullptr || in.of->get<Embedding>() == nullptr) return {in};
-  const auto scale = call.scalar(1);
-  const auto zero = call.has(2) ? call.scalar(2) : 0.0;
-  Embedding out = *in.of->get<Embedding>();
-  if (!scale || !zero || out.tables.size() != 1)
-    call.refuse("dequantizes by something not constant");
-  if (is_float_type(out.tables[0].rows.type)) return {in};
-  out.tables[0].scales = {static_cast<float>(*scale)};
-  out.tables[0].zero_points = {static_cast<int32_t>(*zero)};
-  return {Viewed{make(call, std::move(out), in.of->width, {}), in.view}};
 }
 
 /// A weight that the file keeps as float and quantizes when it runs. Other constants stay as they
@@ -88,7 +39,58 @@ Forms quantize_constant(const Call& call, const Constant& constant) {
   return {made};
 }
 
-Forms quantize(const Call& call) {
+}  // namespace
+
+Forms op::dynamic_quantize(const Call& call) {
+  if (call.viewed(0) == nullptr) return {};
+  const Viewed in = without_rounding(*call.viewed(0));
+  return {Viewed{make(call, Quantized{in.of}, in.of->width, {in.of}), in.view},
+          Viewed{make(call, QuantScale{in.of, {1.0F}}, 1, {in.of}), {}},
+          Viewed{make(call, QuantZero{in.of}, 1, {in.of}), {}}};
+}
+
+Forms op::matmul_integer(const Call& call) {
+  const Viewed& in = call.need_viewed(0);
+  const auto* quantized = in.of->get<Quantized>();
+  if (quantized == nullptr) call.refuse("multiplies integers that no DynamicQuantizeLinear made");
+  if (!quantized->by_row) {
+    check_zero(call, *quantized, 2);
+  } else if (call.has(2) && call.scalar(2) != 0.0) {
+    call.refuse("has a zero point where its input has none");
+  }
+  const Constant weight = quantized_constant(call, 1, kNone, 3, 1);
+  const Form made = product(call, {quantized->in, in.view}, weight, {});
+  const Viewed& value = std::get<Viewed>(made);
+  const auto* with_scales = value.of->get<Linear>();
+  IntegerProduct out{quantized->by_row ? quantized->in : with_scales->in, with_scales->weight,
+                     quantized->by_row};
+  return {Viewed{make(call, out, value.of->width, {out.in}), value.view}};
+}
+
+Forms op::dequantize(const Call& call) {
+  const int64_t axis = call.node().int_attribute("axis", 1);
+  if (const Constant* constant = call.constant(0)) {
+    if (is_float_type(constant->tensor.type)) return {*constant};
+    return {quantized_constant(call, 0, 1, 2, axis)};
+  }
+  if (const Known* known = call.known(0)) {
+    if (is_float_type(known->at[0].type)) return {*known};
+    return {};
+  }
+  const Viewed& in = call.need_viewed(0);
+  if (in.of->get<Rounded>() != nullptr || in.of->get<Embedding>() == nullptr) return {in};
+  const auto scale = call.scalar(1);
+  const auto zero = call.has(2) ? call.scalar(2) : 0.0;
+  Embedding out = *in.of->get<Embedding>();
+  if (!scale || !zero || out.tables.size() != 1)
+    call.refuse("dequantizes by something not constant");
+  if (is_float_type(out.tables[0].rows.type)) return {in};
+  out.tables[0].scales = {static_cast<float>(*scale)};
+  out.tables[0].zero_points = {static_cast<int32_t>(*zero)};
+  return {Viewed{make(call, std::move(out), in.of->width, {}), in.view}};
+}
+
+Forms op::quantize(const Call& call) {
   if (const Constant* constant = call.constant(0)) return quantize_constant(call, *constant);
   if (const Known* known = call.known(0)) {
     if (is_float_type(known->at[0].type)) return {*known};
@@ -118,17 +120,17 @@ Forms quantize(const Call& call) {
 }
 
 /// DynamicQuantizeMatMul(A, B, b_scale, b_zero_point, bias)
-Forms dynamic_quantize_matmul(const Call& call) {
+Forms op::dynamic_quantize_matmul(const Call& call) {
   const Viewed in = without_rounding(call.need_viewed(0));
   const Form made = product(call, in, quantized_constant(call, 1, 2, 3, 1), {});
   const Viewed& value = std::get<Viewed>(made);
-  Product out = *value.of->get<Product>();
+  Linear out = *value.of->get<Linear>();
   out.weight.activation = ActivationQuant{};
   return {add_bias(call, {make(call, out, value.of->width, {out.in}), value.view}, 4)};
 }
 
 /// MatMulIntegerToFloat(A, B, a_scale, b_scale, a_zero_point, b_zero_point, bias)
-Forms matmul_integer_to_float(const Call& call) {
+Forms op::matmul_integer_to_float(const Call& call) {
   const Viewed& in = call.need_viewed(0);
   const auto* quantized = in.of->get<Quantized>();
   const auto* scale = call.need_viewed(2).of->get<QuantScale>();
@@ -139,13 +141,11 @@ Forms matmul_integer_to_float(const Call& call) {
   const Form made =
       product(call, {quantized->in, in.view}, quantized_constant(call, 1, 3, 5, 1), {});
   const Viewed& value = std::get<Viewed>(made);
-  Product out = *value.of->get<Product>();
+  Linear out = *value.of->get<Linear>();
   out.weight.activation = ActivationQuant{};
   if (scale->factors != std::vector<float>{1.0F}) call.refuse("has a scaled input scale");
   return {add_bias(call, {make(call, out, value.of->width, {out.in}), value.view}, 6)};
 }
-
-}  // namespace
 
 Constant quantized_constant(const Call& call, size_t integers, size_t scale, size_t zero_point,
                             int64_t axis) {
@@ -177,23 +177,6 @@ Constant quantized_constant(const Call& call, size_t integers, size_t scale, siz
     }
   }
   return out;
-}
-
-Handler find_quantized(const Node& node) {
-  static const std::map<std::string, Handler> kStandard = {
-      {"DequantizeLinear", dequantize},
-      {"DynamicQuantizeLinear", dynamic_quantize},
-      {"MatMulInteger", matmul_integer},
-      {"QuantizeLinear", quantize}};
-  static const std::map<std::string, Handler> kMicrosoft = {
-      {"DequantizeLinear", dequantize},
-      {"DynamicQuantizeMatMul", dynamic_quantize_matmul},
-      {"MatMulIntegerToFloat", matmul_integer_to_float},
-      {"QuantizeLinear", quantize}};
-  if (!node.domain.empty() && node.domain != "com.microsoft") return nullptr;
-  const auto& handlers = node.domain.empty() ? kStandard : kMicrosoft;
-  const auto found = handlers.find(node.op_type);
-  return found == handlers.end() ? nullptr : found->second;
 }
 
 }  // namespace embedforge::recognize

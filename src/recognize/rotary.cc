@@ -5,18 +5,19 @@
 #include <cmath>
 
 #include "graph/tensor.h"
-#include "recognize/rotary_angles.h"
 #include "recognize/call.h"
+#include "recognize/rotary_angles.h"
 
 namespace embedforge::recognize {
 namespace {
 
 using Kind = Atom::Kind;
-/// Positions that some probe has a token at.
+
+/// As many as the longest sequence of a probe has tokens.
 size_t positions_of(const Call& call) {
   int64_t out = 0;
   for (const Probe& probe : call.probes()) {
-    for (const int64_t length : probe.lengths) out = std::max(out, length);
+    for (int64_t row = 0; row < probe.batch; ++row) out = std::max(out, probe.length(row));
   }
   return static_cast<size_t>(out);
 }
@@ -97,46 +98,61 @@ Viewed viewed(const Call& call, Mix mix, const View& like) {
   return {make(call, std::move(mix), width, {below}), side_by_side(like, size)};
 }
 
-/// One curve for each of `columns` columns, from values that broadcast to the view's axes; nullopt
-/// when they depend on more than position and column.
-std::optional<std::vector<Curve>> read_curves(const Call& call, const Known& known,
-                                              const View& view, size_t columns) {
-  std::vector<Curve> out(columns, Curve(positions_of(call), NAN));
+/// The distance between neighbours of each kind in a tensor that broadcasts to a view's axes.
+struct Strides {
+  int64_t row = 0, position = 0;
+};
+
+std::optional<Strides> strides_of(const Tensor& tensor, const View& view, size_t columns) {
   const size_t rank = view.axes.size();
-  for (size_t p = 0; p < call.probes().size(); ++p) {
-    const Probe& probe = call.probes()[p];
-    const Tensor& tensor = known.at[p];
-    if (tensor.dims.size() > rank || tensor.dims.empty()) return std::nullopt;
-    int64_t stride = 1;
-    int64_t by_row = 0;
-    int64_t by_position = 0;
-    for (size_t i = tensor.dims.size(); i-- > 0;) {
-      const Axis& axis = view.axes[i + rank - tensor.dims.size()];
-      const int64_t dim = tensor.dims[i];
-      if (i + 1 == tensor.dims.size()) {
-        if (dim != static_cast<int64_t>(columns)) return std::nullopt;
-      } else if (dim != 1 && axis == sequence_axis()) {
-        by_position = stride;
-      } else if (dim != 1 && axis == batch_axis()) {
-        by_row = stride;
-      } else if (dim != 1) {
-        return std::nullopt;
-      }
-      stride *= dim;
+  if (tensor.dims.size() > rank || tensor.dims.empty() ||
+      tensor.dims.back() != static_cast<int64_t>(columns)) {
+    return std::nullopt;
+  }
+  Strides out;
+  int64_t stride = tensor.dims.back();
+  for (size_t i = tensor.dims.size() - 1; i-- > 0;) {
+    const Axis& axis = view.axes[i + rank - tensor.dims.size()];
+    const int64_t dim = tensor.dims[i];
+    if (dim != 1 && axis == sequence_axis()) {
+      out.position = stride;
+    } else if (dim != 1 && axis == batch_axis()) {
+      out.row = stride;
+    } else if (dim != 1) {
+      return std::nullopt;
     }
-    const std::vector<double> values = to_doubles(tensor);
+    stride *= dim;
+  }
+  return out;
+}
+
+/// One curve for each of `columns` columns, from values that broadcast to the view's axes; nullopt
+/// when they depend on more than position (or position among the tokens) and column.
+std::optional<std::vector<Curve>> read_curves(const Call& call, const Known& known,
+                                              const View& view, size_t columns,
+                                              bool among_tokens = false) {
+  std::vector<Curve> out(columns, Curve(positions_of(call), NAN));
+  bool fits = true;
+  for (size_t p = 0; fits && p < call.probes().size(); ++p) {
+    const Probe& probe = call.probes()[p];
+    const auto strides = strides_of(known.at[p], view, columns);
+    if (!strides) return std::nullopt;
+    const std::vector<double> values = to_doubles(known.at[p]);
     for (int64_t row = 0; row < probe.batch; ++row) {
-      for (int64_t at = 0; at < probe.lengths[static_cast<size_t>(row)]; ++at) {
+      size_t tokens = 0;
+      for (int64_t at = 0; at < probe.sequence; ++at) {
+        if (!probe.attended(row, at)) continue;
+        const size_t place = among_tokens ? tokens++ : static_cast<size_t>(at);
+        const auto first = static_cast<size_t>(row * strides->row + at * strides->position);
         for (size_t c = 0; c < columns; ++c) {
-          const double value = values[static_cast<size_t>(row * by_row + at * by_position) + c];
-          double& place = out[c][static_cast<size_t>(at)];
-          if (std::isnan(place)) place = value;
-          if (!nearly(value, place)) return std::nullopt;
+          if (std::isnan(out[c][place])) out[c][place] = values[first + c];
+          fits = fits && nearly(values[first + c], out[c][place]);
         }
       }
     }
   }
-  return out;
+  if (fits) return out;
+  return among_tokens ? std::nullopt : read_curves(call, known, view, columns, true);
 }
 
 Viewed times_curves(const Call& call, const Viewed& in, const std::vector<Curve>& curves) {
@@ -193,7 +209,7 @@ std::vector<Curve> cache_curves(const Call& call, size_t cache, size_t position_
   return *out;
 }
 
-Ref turned_heads(const Call& call, const Operand& from, int64_t heads, int64_t head_size,
+Ref turned_heads(const Call& call, const Part& from, int64_t heads, int64_t head_size,
                  Rotary rotary) {
   Rotated out;
   out.in = from;
@@ -204,6 +220,38 @@ Ref turned_heads(const Call& call, const Operand& from, int64_t heads, int64_t h
 }
 
 }  // namespace
+
+Forms op::rotary_embedding(const Call& call) {
+  const bool standard = call.node().domain.empty();
+  const size_t ids = standard ? 3 : 1;
+  const size_t caches = standard ? 1 : 2;
+  const Viewed in = without_rounding(call.need_viewed(0));
+  if (call.node().float_attribute("scale", 1) != 1) call.refuse("has a scale");
+  const auto values =
+      frequencies(cache_curves(call, caches, ids), cache_curves(call, caches + 1, ids));
+  if (!values) call.refuse("has cosines and sines that are not those of angles by position");
+  Rotary rotary{*values, call.node().int_attribute("interleaved", 0) != 0};
+  const auto turned = static_cast<int64_t>(2 * rotary.frequencies.size());
+  if (in.view.axes.size() == 3) {
+    const int64_t width = column_size(in.view.axes.back()).value_or(0);
+    const int64_t given = call.node().int_attribute("num_heads", 0);
+    const int64_t heads = given > 0 ? given : width / turned;
+    if (width == 0 || !same_axes(in.view, token_view(width)) || heads == 0 || width % heads != 0 ||
+        width / heads < turned) {
+      call.refuse("has an input that is no row of heads");
+    }
+    const Part from{in.of, in.view.column};
+    return {Viewed{turned_heads(call, from, heads, width / heads, rotary), token_view(width)}};
+  }
+  const auto heads = head_view(in.view);
+  if (!heads || heads->column_stride != 1 || heads->size < turned ||
+      (heads->heads > 1 && heads->stride != heads->size)) {
+    call.refuse("has an input that is no row of heads");
+  }
+  const Part from{in.of, in.view.column};
+  return {Viewed{turned_heads(call, from, heads->heads, heads->size, rotary),
+                 side_by_side(in.view, heads->size)}};
+}
 
 Form times_positions(const Call& call, const Viewed& in, const Known& factors_by_position) {
   const auto size = in.view.axes.empty() ? std::nullopt : column_size(in.view.axes.back());
@@ -298,40 +346,8 @@ Viewed rotated(const Call& call, const Viewed& in, double* scale) {
   const bool fits = rotary && (mix->heads == 1 || mix->stride == size);
   if (!fits) call.refuse("attends with values that depend on the position other than by turning");
   *scale *= length;
-  const Operand from{mix->in.of, mix->in.column + first};
+  const Part from{mix->in.of, mix->in.column + first};
   return {turned_heads(call, from, mix->heads, size, *rotary), in.view};
-}
-
-Forms rotary_embedding(const Call& call) {
-  const bool standard = call.node().domain.empty();
-  const size_t ids = standard ? 3 : 1;
-  const size_t caches = standard ? 1 : 2;
-  const Viewed in = without_rounding(call.need_viewed(0));
-  if (call.node().float_attribute("scale", 1) != 1) call.refuse("has a scale");
-  const auto values =
-      frequencies(cache_curves(call, caches, ids), cache_curves(call, caches + 1, ids));
-  if (!values) call.refuse("has cosines and sines that are not those of angles by position");
-  Rotary rotary{*values, call.node().int_attribute("interleaved", 0) != 0};
-  const auto turned = static_cast<int64_t>(2 * rotary.frequencies.size());
-  if (in.view.axes.size() == 3) {
-    const int64_t width = column_size(in.view.axes.back()).value_or(0);
-    const int64_t given = call.node().int_attribute("num_heads", 0);
-    const int64_t heads = given > 0 ? given : width / turned;
-    if (width == 0 || !same_axes(in.view, token_view(width)) || heads == 0 || width % heads != 0 ||
-        width / heads < turned) {
-      call.refuse("has an input that is no row of heads");
-    }
-    const Operand from{in.of, in.view.column};
-    return {Viewed{turned_heads(call, from, heads, width / heads, rotary), token_view(width)}};
-  }
-  const auto heads = head_view(in.view);
-  if (!heads || heads->column_stride != 1 || heads->size < turned ||
-      (heads->heads > 1 && heads->stride != heads->size)) {
-    call.refuse("has an input that is no row of heads");
-  }
-  const Operand from{in.of, in.view.column};
-  return {Viewed{turned_heads(call, from, heads->heads, heads->size, rotary),
-                 side_by_side(in.view, heads->size)}};
 }
 
 }  // namespace embedforge::recognize

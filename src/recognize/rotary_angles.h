@@ -16,7 +16,7 @@ using Curve = std::vector<double>;  // by position
 std::optional<std::vector<float>> frequencies(const std::vector<Curve>& cosines,
                                               const std::vector<Curve>& sines);
 
-/// Columns of a head, whose channels are counted from `first`, as a rotary embedding times `scale`.
+/// Picked of a head, whose channels are counted from `first`, as a rotary embedding times `scale`.
 std::optional<Rotary> read_rotary(const std::vector<std::vector<Mix::Term>>& columns, int64_t first,
                                   double scale);
 

@@ -77,7 +77,7 @@ Form whole_product(const Call& call, const Viewed& at, const RangeProduct& part,
       call.refuse("adds to a quantized product a term that is not its weight's column sums");
     }
   }
-  Product out{part.in, part.weight, {}};
+  Linear out{part.in, part.weight, {}};
   out.weight.activation = ActivationQuant{};
   if (const auto* scaled = part.in->get<Scaled>()) {
     out.weight.activation->channel_scale = scaled->factors;
@@ -97,9 +97,9 @@ Form range_product(const Call& call, const Viewed& at, const IntegerProduct& int
 /// The quantized product `at` with its float channels, `added`; nullopt when it isn't those. Both
 /// are products.
 std::optional<Form> with_float_channels(const Call& call, const Viewed& at, const Viewed& added) {
-  const Product& product = *at.of->get<Product>();
-  const Product& floats = *added.of->get<Product>();
-  const auto* columns = floats.in->get<Columns>();
+  const Linear& product = *at.of->get<Linear>();
+  const Linear& floats = *added.of->get<Linear>();
+  const auto* columns = floats.in->get<Picked>();
   if (columns == nullptr || columns->in != product.in || floats.weight.quantized()) {
     return std::nullopt;
   }
@@ -107,7 +107,7 @@ std::optional<Form> with_float_channels(const Call& call, const Viewed& at, cons
   if (!quant || !product.weight.float_channels.empty() || !floats.bias.empty()) return std::nullopt;
   if (!same_elements(at.view, added.view) || product.weight.n != floats.weight.n)
     call.refuse("adds float channels' product of other columns");
-  Product out = product;
+  Linear out = product;
   for (const int32_t channel : columns->channels) {
     const auto at_channel = static_cast<size_t>(channel);
     if (quant->channel_scale.empty() || quant->channel_scale[at_channel] != 0) {
@@ -143,7 +143,7 @@ bool one_source(const EmbedStep::Table& a, const EmbedStep::Table& b) {
 }  // namespace
 
 bool is_row_quantized(const Ref& of) {
-  return of->get<Scaled>() != nullptr || of->get<Columns>() != nullptr ||
+  return of->get<Scaled>() != nullptr || of->get<Picked>() != nullptr ||
          of->get<FromLow>() != nullptr || of->get<UnitRow>() != nullptr ||
          of->get<LowTerm>() != nullptr || of->get<RangeProduct>() != nullptr;
 }
@@ -183,8 +183,8 @@ std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Vi
       if (range->in == integers->in) return range_product(call, left, *integers);
     }
     if (op == "Add") {
-      const auto* product = left.of->get<Product>();
-      const auto* floats = right.of->get<Product>();
+      const auto* product = left.of->get<Linear>();
+      const auto* floats = right.of->get<Linear>();
       if (product != nullptr && floats != nullptr) {
         if (auto out = with_float_channels(call, left, right)) return out;
       }
@@ -228,7 +228,7 @@ std::optional<Form> row_scaled(const Call& call, const Viewed& in,
 
 Form pick_columns(const Call& call, const Viewed& in, const std::vector<int64_t>& channels) {
   if (!is_row_major(in.view, in.of->width)) call.refuse("picks columns of a part of each row");
-  Columns out{in.of, {}};
+  Picked out{in.of, {}};
   for (const int64_t channel : channels) {
     if (channel < 0 || channel >= in.of->width) call.refuse("picks a column that is not there");
     out.channels.push_back(static_cast<int32_t>(channel));
