@@ -16,15 +16,15 @@ enum class Rule { kSame, kPadding, kOther };
 
 /// Whether every element of a value that broadcasts to [batch, heads, sequence, sequence] is
 /// `plain`-like (nothing happens), or so at tokens and `masked`-like at padding keys.
-Rule compare(const Probes& probes, const std::string& value,
+Rule compare(const Shapes& shapes, const std::string& value,
              const std::function<bool(double)>& plain, const std::function<bool(double)>& masked) {
   bool all_plain = true;
   bool padding = true;
-  for (size_t choice = 0; choice < Probes::kCount; ++choice) {
-    const Shadow* shadow = probes.at(choice, value);
+  for (size_t choice = 0; choice < Shapes::kCount; ++choice) {
+    const Shadow* shadow = shapes.at(choice, value);
     if (shadow == nullptr || !shadow->content || shadow->dims.size() > 4) return Rule::kOther;
-    const auto [batch, sequence] = probes.choice(choice);
-    const std::vector<int64_t> mask = probes.mask(choice);
+    const auto [batch, sequence] = shapes.choice(choice);
+    const std::vector<int64_t> mask = shapes.mask(choice);
     const std::vector<double> values = to_doubles(*shadow->content);
     std::vector<int64_t> dims = shadow->dims;
     dims.insert(dims.begin(), 4 - dims.size(), 1);
@@ -47,8 +47,8 @@ Rule compare(const Probes& probes, const std::string& value,
   return all_plain ? Rule::kSame : padding ? Rule::kPadding : Rule::kOther;
 }
 
-float lowest_of(const Probes& probes, const std::string& value) {
-  const std::vector<double> values = to_doubles(*probes.at(0, value)->content);
+float lowest_of(const Shapes& shapes, const std::string& value) {
+  const std::vector<double> values = to_doubles(*shapes.at(0, value)->content);
   const double least = *std::ranges::min_element(values);
   return static_cast<float>(
       std::max(least, static_cast<double>(std::numeric_limits<float>::lowest())));
@@ -56,9 +56,9 @@ float lowest_of(const Probes& probes, const std::string& value) {
 
 /// Whether a query has no key left, or an infinitely good one. Exporters make zeros of such a row's
 /// NaN; the fused operators don't. What isn't known counts as no.
-bool has_row_without_weights(const Probes& probes, const std::string& value) {
-  for (size_t choice = 0; choice < Probes::kCount; ++choice) {
-    const Shadow* shadow = probes.at(choice, value);
+bool has_row_without_weights(const Shapes& shapes, const std::string& value) {
+  for (size_t choice = 0; choice < Shapes::kCount; ++choice) {
+    const Shadow* shadow = shapes.at(choice, value);
     if (shadow == nullptr || !shadow->content || shadow->dims.empty()) continue;
     const std::vector<double> values = to_doubles(*shadow->content);
     const auto keys = shadow->dims.back();
@@ -71,33 +71,33 @@ bool has_row_without_weights(const Probes& probes, const std::string& value) {
 }
 
 /// [batch or 1, heads or 1, sequence, sequence] in float32
-bool is_bias(const Probes& probes, const std::string& value) {
-  const auto shape = probes.shape(value);
+bool is_bias(const Shapes& shapes, const std::string& value) {
+  const auto shape = shapes.shape(value);
   return shape && shape->size() == 4 && ((*shape)[0] == kBatch || (*shape)[0] == 1) &&
          (*shape)[1] >= 1 && (*shape)[2] == kSequence && (*shape)[3] == kSequence &&
-         probes.is_float(value) && !has_row_without_weights(probes, value);
+         shapes.is_float(value) && !has_row_without_weights(shapes, value);
 }
 
 }  // namespace
 
-MaskEffect effect_of_addend(const Probes& probes, const std::string& value) {
+MaskEffect effect_of_addend(const Shapes& shapes, const std::string& value) {
   using Kind = MaskEffect::Kind;
   const Rule rule = compare(
-      probes, value, [](double x) { return x == 0; }, [](double x) { return x <= kLow; });
+      shapes, value, [](double x) { return x == 0; }, [](double x) { return x <= kLow; });
   if (rule == Rule::kSame) return {Kind::kNone};
-  if (rule == Rule::kPadding && !probes.mask_input().empty()) {
-    return {Kind::kPadding, lowest_of(probes, value)};
+  if (rule == Rule::kPadding && !shapes.mask_input().empty()) {
+    return {Kind::kPadding, lowest_of(shapes, value)};
   }
-  return {is_bias(probes, value) ? Kind::kBias : Kind::kOther};
+  return {is_bias(shapes, value) ? Kind::kBias : Kind::kOther};
 }
 
-MaskEffect effect_of_choice(const Probes& probes, const std::string& value, bool keep,
+MaskEffect effect_of_choice(const Shapes& shapes, const std::string& value, bool keep,
                             double other) {
   using Kind = MaskEffect::Kind;
   const auto keeps = [&](double x) { return (x != 0) == keep; };
-  const Rule rule = compare(probes, value, keeps, [&](double x) { return !keeps(x); });
+  const Rule rule = compare(shapes, value, keeps, [&](double x) { return !keeps(x); });
   if (rule == Rule::kSame) return {Kind::kNone};
-  if (rule != Rule::kPadding || probes.mask_input().empty() || other > kLow) return {Kind::kOther};
+  if (rule != Rule::kPadding || shapes.mask_input().empty() || other > kLow) return {Kind::kOther};
   return {Kind::kPadding, static_cast<float>(std::max(
                               other, static_cast<double>(std::numeric_limits<float>::lowest())))};
 }

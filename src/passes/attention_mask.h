@@ -5,7 +5,7 @@
 #include <string>
 
 #include "passes/editor.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 namespace embedforge::passes {
 
@@ -16,9 +16,9 @@ struct MaskEffect {
 };
 
 /// `value` is added to scores [batch, heads, sequence, sequence].
-MaskEffect effect_of_addend(const Probes& probes, const std::string& value);
+MaskEffect effect_of_addend(const Shapes& shapes, const std::string& value);
 /// Scores stay where `value` equals `keep`, and are `other` elsewhere.
-MaskEffect effect_of_choice(const Probes& probes, const std::string& value, bool keep,
+MaskEffect effect_of_choice(const Shapes& shapes, const std::string& value, bool keep,
                             double other);
 
 }  // namespace embedforge::passes

@@ -52,21 +52,21 @@ bool read_origin(const std::vector<double>& origin, const Choice& choice, int64_
 }
 
 /// Walks back over what moves and scales elements, to the last value [batch, sequence, width].
-Operand find_source(const Editor& editor, const Probes& probes, const std::string& from) {
+Operand find_source(const Editor& editor, const Shapes& shapes, const std::string& from) {
   Operand out;
   std::string value = from;
   for (int step = 0; step < kSteps; ++step) {
-    const auto shape = probes.shape(value);
+    const auto shape = shapes.shape(value);
     const bool tokens = shape && shape->size() == 3 && (*shape)[0] == kBatch &&
                         (*shape)[1] == kSequence && (*shape)[2] > 0;
-    if (tokens && probes.is_float(value)) {
+    if (tokens && shapes.is_float(value)) {
       out.value = value;
       out.width = (*shape)[2];
     }
     const Node* node = editor.maker(value);
     if (node == nullptr || !node->domain.empty()) break;
     if (node->op_type == "Add" && !out.rotary) {
-      out.rotary = match_rotary(editor, probes, value);
+      out.rotary = match_rotary(editor, shapes, value);
       if (!out.rotary) break;
       out.rotated = value;
       value = out.rotary->input;
@@ -86,12 +86,12 @@ Operand find_source(const Editor& editor, const Probes& probes, const std::strin
   return out;
 }
 
-std::optional<Operand> trace_operand(const Editor& editor, const Probes& probes,
+std::optional<Operand> trace_operand(const Editor& editor, const Shapes& shapes,
                                      const std::string& value, bool transposed,
                                      AttentionMatch& match, double& scale) {
-  const Shadow* shadow = probes.at(0, value);
+  const Shadow* shadow = shapes.at(0, value);
   if (shadow == nullptr || shadow->dims.size() != 4) return std::nullopt;
-  const Choice& choice = probes.choice(0);
+  const Choice& choice = shapes.choice(0);
   const int64_t heads = shadow->dims[1];
   const int64_t size = shadow->dims[transposed ? 2 : 3];
   if (match.heads == 0) {
@@ -99,12 +99,12 @@ std::optional<Operand> trace_operand(const Editor& editor, const Probes& probes,
     match.head_size = size;
   }
   if (heads != match.heads || size != match.head_size) return std::nullopt;
-  Operand out = find_source(editor, probes, value);
+  Operand out = find_source(editor, shapes, value);
   if (out.value.empty()) return std::nullopt;
   std::map<std::string, std::string> equal;
   // The rotation mixes what lies within a head, and moves no head.
   if (out.rotary) equal.emplace(out.rotated, out.rotary->input);
-  const auto origin = probes.origin(out.value, value, equal);
+  const auto origin = shapes.origin(out.value, value, equal);
   if (!origin) return std::nullopt;
   const auto at = [&](int64_t b, int64_t h, int64_t s, int64_t d) {
     const int64_t row = b * heads + h;
@@ -118,8 +118,8 @@ std::optional<Operand> trace_operand(const Editor& editor, const Probes& probes,
 }
 
 /// Depends on the tokens, which masks and position biases don't.
-bool is_scores(const Probes& probes, const std::string& value) {
-  const Shadow* shadow = probes.at(0, value);
+bool is_scores(const Shapes& shapes, const std::string& value) {
+  const Shadow* shadow = shapes.at(0, value);
   return shadow != nullptr && shadow->dims.size() == 4 && !shadow->content;
 }
 
@@ -138,7 +138,7 @@ bool take_effect(const MaskEffect& effect, const std::string& value, bool scaled
 }
 
 /// One step back from the scores that go into the softmax; "" when there is none.
-std::string unmask(const Editor& editor, const Probes& probes, const Node& node, double& scale,
+std::string unmask(const Editor& editor, const Shapes& shapes, const Node& node, double& scale,
                    AttentionMatch& match) {
   const Names& in = node.inputs;
   if (node.op_type == "Mul" || node.op_type == "Div") {
@@ -152,8 +152,8 @@ std::string unmask(const Editor& editor, const Probes& probes, const Node& node,
   }
   if (node.op_type == "Add") {
     for (size_t i = 0; i < 2; ++i) {
-      if (!is_scores(probes, in[1 - i]) || is_scores(probes, in[i])) continue;
-      const MaskEffect effect = effect_of_addend(probes, in[i]);
+      if (!is_scores(shapes, in[1 - i]) || is_scores(shapes, in[i])) continue;
+      const MaskEffect effect = effect_of_addend(shapes, in[i]);
       return take_effect(effect, in[i], scale != 1, match) ? in[1 - i] : "";
     }
     return "";
@@ -161,8 +161,8 @@ std::string unmask(const Editor& editor, const Probes& probes, const Node& node,
   if (node.op_type == "Where") {
     for (size_t i = 1; i < 3; ++i) {
       const auto other = editor.scalar(in[3 - i]);
-      if (!other || !is_scores(probes, in[i])) continue;
-      const MaskEffect effect = effect_of_choice(probes, in[0], i == 1, *other);
+      if (!other || !is_scores(shapes, in[i])) continue;
+      const MaskEffect effect = effect_of_choice(shapes, in[0], i == 1, *other);
       if (take_effect(effect, in[0], scale != 1, match)) return in[i];
     }
   }
@@ -170,7 +170,7 @@ std::string unmask(const Editor& editor, const Probes& probes, const Node& node,
 }
 
 /// From the scores that go into the softmax back to q and k.
-bool find_scores(const Editor& editor, const Probes& probes, std::string value, Core& core,
+bool find_scores(const Editor& editor, const Shapes& shapes, std::string value, Core& core,
                  AttentionMatch& match) {
   for (int step = 0; step < kSteps; ++step) {
     const Node* node = editor.maker(value);
@@ -185,7 +185,7 @@ bool find_scores(const Editor& editor, const Probes& probes, std::string value, 
              node->int_attribute("transBatchB", 0) == 0;
     }
     if (!node->domain.empty()) return false;
-    value = unmask(editor, probes, *node, core.scale, match);
+    value = unmask(editor, shapes, *node, core.scale, match);
   }
   return false;
 }
@@ -212,19 +212,19 @@ bool find_context(const Editor& editor, std::string value, Core& core) {
   return false;
 }
 
-std::optional<Core> core_of_softmax(const Editor& editor, const Probes& probes, const Node& node,
+std::optional<Core> core_of_softmax(const Editor& editor, const Shapes& shapes, const Node& node,
                                     AttentionMatch& match) {
   const int64_t axis = node.int_attribute("axis", editor.opset() >= 13 ? -1 : 1);
-  if ((axis != -1 && axis != 3) || !is_scores(probes, node.inputs[0])) return std::nullopt;
+  if ((axis != -1 && axis != 3) || !is_scores(shapes, node.inputs[0])) return std::nullopt;
   Core core;
-  if (!find_scores(editor, probes, node.inputs[0], core, match)) return std::nullopt;
+  if (!find_scores(editor, shapes, node.inputs[0], core, match)) return std::nullopt;
   if (!find_context(editor, node.outputs[0], core)) return std::nullopt;
   return core;
 }
 
 /// Attention(Q, K, V, attn_mask, past_key, past_value) of opset 23, with heads apart.
-std::optional<Core> core_of_operator(const Probes& probes, Node& node, AttentionMatch& match) {
-  const Shadow* q = probes.at(0, node.inputs[0]);
+std::optional<Core> core_of_operator(const Shapes& shapes, Node& node, AttentionMatch& match) {
+  const Shadow* q = shapes.at(0, node.inputs[0]);
   const bool plain = node.inputs.size() <= 4 && node.int_attribute("is_causal", 0) == 0 &&
                      node.float_attribute("softcap", 0) == 0 && q != nullptr &&
                      q->dims.size() == 4 && node.outputs.size() == 1;
@@ -237,23 +237,23 @@ std::optional<Core> core_of_operator(const Probes& probes, Node& node, Attention
   core.context_maker = &node;
   if (node.inputs.size() < 4 || node.inputs[3].empty()) return core;
   const std::string& mask = node.inputs[3];
-  const Shadow* shadow = probes.at(0, mask);
+  const Shadow* shadow = shapes.at(0, mask);
   if (shadow == nullptr) return std::nullopt;
   const bool choice = shadow->type == DataType::kBool;
   const MaskEffect effect =
-      choice ? effect_of_choice(probes, mask, true, -INFINITY) : effect_of_addend(probes, mask);
+      choice ? effect_of_choice(shapes, mask, true, -INFINITY) : effect_of_addend(shapes, mask);
   return take_effect(effect, mask, false, match) ? std::optional(core) : std::nullopt;
 }
 
 /// True for the heads of `context`, side by side for each token.
-bool is_joined(const Probes& probes, const std::string& context, const std::string& value,
+bool is_joined(const Shapes& shapes, const std::string& context, const std::string& value,
                const AttentionMatch& match) {
-  const auto shape = probes.shape(value);
+  const auto shape = shapes.shape(value);
   const int64_t width = match.heads * match.head_size;
   if (shape != std::vector<int64_t>{kBatch, kSequence, width}) return false;
-  const auto origin = probes.origin(context, value);
+  const auto origin = shapes.origin(context, value);
   if (!origin) return false;
-  const int64_t sequence = probes.choice(0).sequence;
+  const int64_t sequence = shapes.choice(0).sequence;
   for (size_t i = 0; i < origin->size(); ++i) {
     const auto at = static_cast<int64_t>(i);
     const int64_t d = at % match.head_size;
@@ -267,13 +267,13 @@ bool is_joined(const Probes& probes, const std::string& context, const std::stri
 }
 
 /// The node after which the heads of `context` are side by side.
-Node* find_last(const Editor& editor, const Probes& probes, const std::string& context,
+Node* find_last(const Editor& editor, const Shapes& shapes, const std::string& context,
                 const AttentionMatch& match) {
   Names open = {context};
   for (size_t i = 0; i < open.size() && i < kSteps; ++i) {
     for (Node* user : editor.users(open[i])) {
       if (!moves_elements(*user) || user->inputs[0] != open[i]) continue;
-      if (is_joined(probes, context, user->outputs[0], match)) return user;
+      if (is_joined(shapes, context, user->outputs[0], match)) return user;
       open.push_back(user->outputs[0]);
     }
   }
@@ -282,18 +282,18 @@ Node* find_last(const Editor& editor, const Probes& probes, const std::string& c
 
 }  // namespace
 
-std::optional<AttentionMatch> match_attention(const Editor& editor, const Probes& probes,
+std::optional<AttentionMatch> match_attention(const Editor& editor, const Shapes& shapes,
                                               Node& center) {
   AttentionMatch match;
   std::optional<Core> core;
-  if (is_op(center, "Softmax")) core = core_of_softmax(editor, probes, center, match);
-  if (is_op(center, "Attention")) core = core_of_operator(probes, center, match);
-  if (!core || !probes.is_float(core->context)) return std::nullopt;
+  if (is_op(center, "Softmax")) core = core_of_softmax(editor, shapes, center, match);
+  if (is_op(center, "Attention")) core = core_of_operator(shapes, center, match);
+  if (!core || !shapes.is_float(core->context)) return std::nullopt;
   const std::array<std::pair<std::string, bool>, 3> values = {
       {{core->q, false}, {core->k, core->k_transposed}, {core->v, false}}};
   double v_scale = 1;
   for (size_t i = 0; i < values.size(); ++i) {
-    auto operand = trace_operand(editor, probes, values[i].first, values[i].second, match,
+    auto operand = trace_operand(editor, shapes, values[i].first, values[i].second, match,
                                  i < 2 ? core->scale : v_scale);
     if (!operand) return std::nullopt;
     match.operands[i] = std::move(*operand);
@@ -304,7 +304,7 @@ std::optional<AttentionMatch> match_attention(const Editor& editor, const Probes
     return std::nullopt;
   }
   match.scale = static_cast<float>(core->scale);
-  match.last = find_last(editor, probes, core->context, match);
+  match.last = find_last(editor, shapes, core->context, match);
   return match.last == nullptr ? std::nullopt : std::optional(match);
 }
 

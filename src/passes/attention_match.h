@@ -7,7 +7,7 @@
 #include <string>
 
 #include "passes/editor.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 #include "passes/rotary.h"
 
 namespace embedforge::passes {
@@ -34,7 +34,7 @@ struct AttentionMatch {
 };
 
 /// nullopt where anything in between isn't understood.
-std::optional<AttentionMatch> match_attention(const Editor& editor, const Probes& probes,
+std::optional<AttentionMatch> match_attention(const Editor& editor, const Shapes& shapes,
                                               Node& center);
 
 }  // namespace embedforge::passes

@@ -12,7 +12,7 @@ namespace {
 
 class Fusion {
  public:
-  Fusion(Editor& editor, const Probes& probes) : editor_(editor), probes_(probes) {}
+  Fusion(Editor& editor, const Shapes& shapes) : editor_(editor), shapes_(shapes) {}
 
   void fuse(const AttentionMatch& match) {
     if (!fuse_packed(match)) fuse_separate(match);
@@ -30,8 +30,8 @@ class Fusion {
   /// The graph's mask as both operators take it; "" for none.
   std::string mask(const AttentionMatch& match) {
     if (!match.masked) return "";
-    const std::string& input = probes_.mask_input();
-    if (probes_.at(0, input)->type == DataType::kInt32) return input;
+    const std::string& input = shapes_.mask_input();
+    if (shapes_.at(0, input)->type == DataType::kInt32) return input;
     if (mask_.empty()) {
       mask_ = editor_.insert(input + "_int32", "Cast", {input},
                              {{"to", static_cast<int64_t>(DataType::kInt32)}});
@@ -56,7 +56,7 @@ class Fusion {
       biases.push_back({projection->biases, operand.column, width(match)});
       projections.push_back(*projection);
     }
-    const auto shape = probes_.shape(projections[0].input);
+    const auto shape = shapes_.shape(projections[0].input);
     if (!shape || shape->size() != 3) return false;
     Projection joined = projections[0];
     if (!is_joined_already(match)) {
@@ -136,7 +136,7 @@ class Fusion {
   }
 
   Editor& editor_;
-  const Probes& probes_;
+  const Shapes& shapes_;
   std::string mask_;
   std::string first_position_;
   std::map<std::string, std::string> tables_;
@@ -146,12 +146,12 @@ class Fusion {
 
 void fuse_attention(Graph& graph) {
   Editor editor(graph);
-  const Probes probes(editor);
-  Fusion fusion(editor, probes);
+  const Shapes shapes(editor);
+  Fusion fusion(editor, shapes);
   for (Node& node : graph.nodes) {
     const bool center = is_op(node, "Softmax") || is_op(node, "Attention");
     if (!center) continue;
-    if (const auto match = match_attention(editor, probes, node)) fusion.fuse(*match);
+    if (const auto match = match_attention(editor, shapes, node)) fusion.fuse(*match);
   }
   editor.finish();
 }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "passes/editor.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 namespace embedforge::passes {
 
@@ -19,7 +19,7 @@ struct Rotary {
   int64_t head_size = 0;
 };
 
-std::optional<Rotary> match_rotary(const Editor& editor, const Probes& probes,
+std::optional<Rotary> match_rotary(const Editor& editor, const Shapes& shapes,
                                    const std::string& value);
 
 }  // namespace embedforge::passes

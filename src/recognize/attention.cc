@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/tensor.h"
 #include "recognize/call.h"
 
 namespace embedforge::recognize {
@@ -120,7 +121,7 @@ Form context_of(const Call& call, const Viewed& weights, const Viewed& v) {
 /// The softmax of scores, once padding is out of them.
 Form weights_of(const Call& call, const Viewed& in) {
   const auto& scores = *in.of->get<Scores>();
-  if (!scores.masked && call.has_mask_input()) {
+  if (!scores.masked && call.has_mask_input() && !call.whole()) {
     call.refuse("attends to padding: no mask was applied to the scores");
   }
   return Viewed{make(call, Softmax{scores}, in.of->width, {scores.q.of, scores.k.of}), in.view};
@@ -153,6 +154,24 @@ Viewed shared_heads(const Call& call, const Viewed& in, int64_t heads) {
   if (own == 0 || heads % own != 0) call.refuse("has heads that don't divide");
   Viewed out = in;
   out.view.axes[1].push_back({Kind::kColumn, heads / own, 0});
+  return out;
+}
+
+/// All but its value.
+Masking masking_of(const Known& mask, MaskEffects::Kind kind, const MaskEffect& effect) {
+  using Kind = MaskEffects::Kind;
+  Masking out;
+  out.added = kind == Kind::kAdditive;
+  bool nothing = true;
+  for (const Tensor& each : mask.at) {
+    for (const double x : to_doubles(each)) {
+      nothing = nothing && (out.added ? x == 0 : (x != 0) == (kind == Kind::kKeepIfTrue));
+      if (&each == mask.at.data()) out.low = std::min(out.low, x);
+    }
+  }
+  const bool by_key = effect.understood && !effect.causal && effect.window < 0;
+  if (by_key && effect.padding && effect.relative_bias.empty()) out.kind = Masking::Kind::kPadding;
+  if (nothing) out.kind = Masking::Kind::kNothing;
   return out;
 }
 
@@ -194,12 +213,13 @@ Forms op::where(const Call& call) {
   const auto other = call.scalar(3 - kept);
   const auto mask = call.known_or_constant(0);
   if (!other || !mask) call.refuse("chooses between two values of the tokens");
-  if (in.of->get<Scores>() == nullptr)
+  if (in.of->get<Scores>() == nullptr) {
     return {fill_padding(call, in, *mask, keeps_if_true, *other)};
-  if (*other > -9000) call.refuse("masks scores with something that isn't very negative");
+  }
+  if (*other > kVeryNegative) call.refuse("masks scores with something that isn't very negative");
   const auto kind =
       keeps_if_true ? MaskEffects::Kind::kKeepIfTrue : MaskEffects::Kind::kKeepIfFalse;
-  return {mask_scores(call, in, call.mask_effect(*mask, kind))};
+  return {mask_scores(call, in, 0, kind, *other)};
 }
 
 /// Attention of the standard operators (opset 23): Attention(Q, K, V, attn_mask, past_key,
@@ -219,15 +239,15 @@ Forms op::attention(const Call& call) {
   Viewed scores = std::get<Viewed>(scores_of(call, q, k, scale));
   if (call.has(3)) {
     const auto mask = call.known_or_constant(3);
-    if (!mask) call.refuse("has a mask that depends on the tokens' values");
-    const auto kind = mask->at[0].type == DataType::kBool ? MaskEffects::Kind::kKeepIfTrue
-                                                          : MaskEffects::Kind::kAdditive;
-    scores = std::get<Viewed>(mask_scores(call, scores, call.mask_effect(*mask, kind)));
+    const bool chooses = mask && mask->at[0].type == DataType::kBool;
+    const auto kind = chooses ? MaskEffects::Kind::kKeepIfTrue : MaskEffects::Kind::kAdditive;
+    scores = std::get<Viewed>(mask_scores(call, scores, 3, kind));
   }
   if (node.int_attribute("is_causal", 0) != 0) {
-    MaskEffect causal;
-    causal.understood = causal.causal = true;
-    scores = std::get<Viewed>(mask_scores(call, scores, causal));
+    Scores causal = *scores.of->get<Scores>();
+    causal.causal = causal.masked = true;
+    causal.maskings.push_back({});
+    scores.of = make(call, causal, heads, {causal.q.of, causal.k.of});
   }
   Form out = context_of(call, std::get<Viewed>(weights_of(call, scores)), v);
   if (packed) {
@@ -238,6 +258,7 @@ Forms op::attention(const Call& call) {
 }
 
 void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores) {
+  if (call.whole()) return;  // scores' maskings tell
   if (!effect.understood) {
     call.refuse(
         "masks attention by something other than the padding of attention_mask, the order of the "
@@ -260,13 +281,21 @@ void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores) {
   scores.bias_length = effect.bias_length;
 }
 
-Form mask_scores(const Call& call, const Viewed& in, const MaskEffect& effect) {
-  // The effect was checked as one on [batch, heads, query, key].
+Form mask_scores(const Call& call, const Viewed& in, size_t mask, MaskEffects::Kind kind,
+                 double low) {
+  const auto known = call.known_or_constant(mask);
+  if (!known) call.refuse("has a mask that depends on the tokens' values");
+  // The effect is one on [batch, heads, query, key].
   if (in.view.axes.size() != 4 || in.view.axes[0] != batch_axis()) {
     call.refuse("masks scores that are not [batch, heads, query, key]");
   }
+  const MaskEffect effect = call.mask_effect(*known, kind);
   Scores out = *in.of->get<Scores>();
   apply_effect(call, effect, out);
+  out.maskings.push_back(masking_of(*known, kind, effect));
+  Masking& last = out.maskings.back();
+  last.value = call.node().inputs[mask];
+  if (!last.added) last.low = low;
   return Viewed{make(call, out, in.of->width, {out.q.of, out.k.of}), in.view};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -21,19 +22,22 @@ namespace embedforge::recognize {
 class Call {
  public:
   Call(const Node& node, std::vector<const Form*> inputs, std::span<const Probe> probes,
-       MaskEffects& masks, int64_t opset, bool has_mask_input)
+       MaskEffects& masks, int64_t opset, bool has_mask_input, bool whole)
       : node_(node),
         inputs_(std::move(inputs)),
         probes_(probes),
         masks_(masks),
         opset_(opset),
-        has_mask_input_(has_mask_input) {}
+        has_mask_input_(has_mask_input),
+        whole_(whole) {}
 
   const Node& node() const { return node_; }
   std::span<const Probe> probes() const { return probes_; }
   std::vector<Probe> probe_list() const { return {probes_.begin(), probes_.end()}; }
   int64_t opset() const { return opset_; }
   bool has_mask_input() const { return has_mask_input_; }
+  /// Attention may be of any mask: its name is kept.
+  bool whole() const { return whole_; }
   size_t input_count() const { return inputs_.size(); }
 
   bool has(size_t i) const { return i < inputs_.size() && inputs_[i] != nullptr; }
@@ -68,6 +72,7 @@ class Call {
   MaskEffects& masks_;
   int64_t opset_;
   bool has_mask_input_;
+  bool whole_;
 };
 
 /// What every handler builds. The depth of expressions is bounded (kNotSupported).
@@ -104,8 +109,10 @@ Form pool_by_product(const Call& call, const Known& mask, const Viewed& in);
 /// ReduceSum, ReduceMean or ReduceMax over the sequence.
 Forms pool_tokens(const Call& call, const Viewed& in, size_t axis);
 Form apply_map(const Call& call, const Viewed& in, const Samples& values);
-/// What is added to (or decides about) scores before the softmax.
-Form mask_scores(const Call& call, const Viewed& scores, const MaskEffect& effect);
+/// Input `mask` is added to (or decides about) scores before the softmax; `low` takes the place of
+/// those that it takes out.
+Form mask_scores(const Call& call, const Viewed& scores, size_t mask, MaskEffects::Kind kind,
+                 double low = -INFINITY);
 /// Adds constant input i, of one number a column; `in` as it is when it is left out.
 Viewed add_bias(const Call& call, const Viewed& in, size_t i);
 /// softmax(scale * q k^T) v with rows of heads * head_size columns each.

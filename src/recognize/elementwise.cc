@@ -51,9 +51,10 @@ Form with_scalar(const Call& call, const Viewed& in, double scalar, Real f, bool
     Scores out = *scores;
     if (out.relative_bias.empty() && (f == multiply || (f == divide && !reversed))) {
       out.scale = f(out.scale, scalar);
+      for (Masking& each : out.maskings) each.scale = f(each.scale, scalar);
       return Viewed{make(call, out, in.of->width, {out.q.of, out.k.of}), in.view};
     }
-    const bool guard = (f == largest && scalar < -1e4) || (f == add && scalar == 0);
+    const bool guard = (f == largest && scalar <= kVeryNegative) || (f == add && scalar == 0);
     if (guard) return in;  // a floor far below any score
     call.refuse("changes attention scores by a constant");
   }
@@ -207,7 +208,7 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
   if (f == add) return residual(call, a, b);
   const auto* stat = b.of->get<Stat>();
   if (f == subtract && stat != nullptr && stat->kind == Stat::Kind::kMean && stat->in == a.of &&
-      stat->values == stat_points()) {
+      is_itself(stat->values)) {
     return Viewed{make(call, Centered{a.of}, a.of->width, {a.of}), a.view};
   }
   if (f == divide && stat != nullptr) {
@@ -247,8 +248,7 @@ Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool
   if (const auto scalar = call.scalar(other)) return with_scalar(call, in, *scalar, f, reversed);
   const Known* known = call.known(other);
   if (in.of->get<Scores>() != nullptr && f == add) {
-    return mask_scores(
-        call, in, call.mask_effect(*call.known_or_constant(other), MaskEffects::Kind::kAdditive));
+    return mask_scores(call, in, other, MaskEffects::Kind::kAdditive);
   }
   if (!reversed || f == add || f == multiply) {
     if (call.floats(other)) return with_constants(call, in, other, f);

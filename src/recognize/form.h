@@ -39,7 +39,7 @@ struct Known {
 /// One factor of an axis. Picked have a size and a distance between neighbours in the expression's
 /// row.
 struct Atom {
-  enum class Kind { kBatch, kSequence, kKey, kColumn };
+  enum class Kind { kBatch, kSequence, kKey, kRow, kColumn };  // kRow: of a fixed size
   Kind kind = Kind::kColumn;
   int64_t size = 1;
   int64_t stride = 1;
@@ -62,6 +62,9 @@ struct Part {
   int64_t column = 0;
 };
 
+struct Given {  // a value that is taken as it is: what made it isn't understood
+  std::string name;
+};
 struct Embedding {  // one row a token: the sum of the tables' rows
   std::vector<EmbedStep::Table> tables;
 };
@@ -119,6 +122,16 @@ struct Rotated {
   Part in;
   int64_t heads = 0, head_size = 0;
   Rotary rotary;
+  Ref written = nullptr;  // the Mix that it was written as; nullptr where it was one operator
+};
+/// What was added to scores, or decided which of them stay.
+struct Masking {
+  enum class Kind { kNothing, kPadding, kOther };
+  std::string value;
+  Kind kind = Kind::kOther;
+  bool added = false;  // else it decided
+  double low = 0;      // what was added to the scores of padding, or took their place
+  double scale = 1;    // by which scores were multiplied afterwards
 };
 /// q k^T for each head. A row's columns are the heads.
 struct Scores {
@@ -130,6 +143,7 @@ struct Scores {
   int64_t window = -1;
   std::vector<float> relative_bias;  // as in AttentionStep
   int64_t bias_length = 0;  // relative_bias holds for texts of that many tokens; 0: for all
+  std::vector<Masking> maskings = {};
 };
 struct Softmax {
   Scores scores;
@@ -204,7 +218,7 @@ struct Rounded {  // through QuantizeLinear with a constant scale
 };
 
 struct Expression {
-  std::variant<Embedding, Linear, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
+  std::variant<Given, Embedding, Linear, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
                Context, Mix, Rotated, Masked, RowSum, Normalized, Pool, Quantized, QuantScale,
                QuantZero, IntegerProduct, Rounded, Scaled, Picked, FromLow, UnitRow, LowTerm,
                RangeProduct>

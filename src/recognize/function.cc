@@ -51,6 +51,10 @@ const Samples& stat_points() {
   return kPoints;
 }
 
+bool is_itself(const Samples& values) {
+  return std::equal(values.begin() + 1, values.end(), stat_points().begin() + 1);
+}
+
 Samples squared(const Samples& values) {
   Samples out{};
   for (size_t i = 0; i < kPointCount; ++i) out[i] = values[i] * values[i];

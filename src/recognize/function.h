@@ -17,6 +17,8 @@ using Samples = std::array<double, kPointCount>;
 const Samples& map_points();   // both signs, 0 included
 const Samples& stat_points();  // positive; the first next to nothing
 
+/// f(s) = s but for the very small, of a row's number
+bool is_itself(const Samples& values);
 Samples squared(const Samples& values);
 /// in * factor, when the values are that of a straight line through 0.
 std::optional<double> as_factor(const Samples& values);

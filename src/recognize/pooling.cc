@@ -58,7 +58,7 @@ Form fill_padding(const Call& call, const Viewed& in, const Known& condition, bo
                   double fill) {
   const bool fits = is_tokens(in) && is_token_mask(condition, keeps_if_true ? 1 : 0,
                                                    keeps_if_true ? 0 : 1, call.probe_list());
-  const bool low = fill <= -1e4;
+  const bool low = fill <= kVeryNegative;
   if (!fits || (fill != 0 && !low)) call.refuse("replaces tokens other than padding");
   return Viewed{make(call, Masked{in.of, low}, in.of->width, {in.of}), in.view};
 }

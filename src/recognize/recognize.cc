@@ -9,9 +9,18 @@
 namespace embedforge::recognize {
 namespace {
 
+/// Of an input with a name that no exporter gives.
+std::optional<InputRole> likely_role(const ValueInfo& input) {
+  const bool integers = input.type == DataType::kInt64 || input.type == DataType::kInt32;
+  if (!integers || (input.shape && input.shape->size() != 2)) return std::nullopt;
+  const bool mask = input.name.find("mask") != std::string::npos;
+  return mask ? InputRole::kMask : InputRole::kTokenIds;
+}
+
 class Walk {
  public:
-  Walk(const Graph& graph, const std::vector<Probe>& probes) : graph_(graph), probes_(probes) {
+  Walk(const Graph& graph, const std::vector<Probe>& probes, const ViewOf* view_of = nullptr)
+      : graph_(graph), probes_(probes), view_of_(view_of) {
     const auto standard = graph.opsets.find("");
     opset_ = standard == graph.opsets.end() ? 1 : standard->second;
     for (const auto& [name, tensor] : graph.initializers) {
@@ -23,7 +32,9 @@ class Walk {
     for (const ValueInfo& input : graph.inputs) {
       has_mask_ = has_mask_ || input_role(input.name) == InputRole::kMask;
     }
-    for (const ValueInfo& input : graph.inputs) forms_.emplace(input.name, input_form(input));
+    for (const ValueInfo& input : graph.inputs) {
+      forms_.emplace(input.name, given_if_unknown(input.name, input_form(input)));
+    }
     for (const Node& node : graph.nodes) {
       for_each_use(node, [&](const std::string& name) { ++uses_[name]; });
     }
@@ -34,24 +45,35 @@ class Walk {
     for (const Node& node : graph_.nodes) {
       Forms made = visit(node);
       for (size_t i = 0; i < node.outputs.size(); ++i) {
-        if (node.outputs[i].empty()) continue;
+        const std::string& name = node.outputs[i];
+        if (name.empty()) continue;
         Form form = i < made.size() ? std::move(made[i])
                                     : Form(Unknown{describe(node) + ": its output " +
                                                    std::to_string(i) + " is not supported"});
-        forms_.insert_or_assign(node.outputs[i], std::move(form));
+        forms_.insert_or_assign(name, given_if_unknown(name, std::move(form)));
       }
       for_each_use(node, [&](const std::string& name) {  // probes' values can be large
-        if (--uses_[name] == 0) forms_.erase(name);
+        if (view_of_ == nullptr && --uses_[name] == 0) forms_.erase(name);
       });
     }
-    std::map<std::string, Form> out;
-    for (const ValueInfo& output : graph_.outputs) out.emplace(output.name, forms_.at(output.name));
-    return out;
+    return std::move(forms_);
   }
 
  private:
+  Form given_if_unknown(const std::string& name, Form form) const {
+    if (view_of_ == nullptr || !std::holds_alternative<Unknown>(form)) return form;
+    const auto view = (*view_of_)(name);
+    if (!view) return form;
+    int64_t width = 1;
+    for (const Axis& axis : view->axes) {
+      for (const Atom& atom : axis) width *= atom.kind == Atom::Kind::kColumn ? atom.size : 1;
+    }
+    return Viewed{std::make_shared<const Expression>(Expression{Given{name}, width}), *view};
+  }
+
   Form input_form(const ValueInfo& input) const {
-    const auto role = input_role(input.name);
+    auto role = input_role(input.name);
+    if (!role && view_of_ != nullptr) role = likely_role(input);
     if (!role) return Unknown{"graph input '" + input.name + "' is none that a text encoder takes"};
     if (input.type != DataType::kInt64 && input.type != DataType::kInt32) {
       return Unknown{"graph input '" + input.name + "' is " + data_type_name(input.type) +
@@ -94,8 +116,11 @@ class Walk {
       }
       inputs.push_back(form);
     }
-    const Call call(node, std::move(inputs), probes_, masks_, opset_, has_mask_);
+    const Call call(node, std::move(inputs), probes_, masks_, opset_, has_mask_,
+                    view_of_ != nullptr);
     const Operator* known = find_operator(node);
+    const bool rounded = view_of_ != nullptr && known != nullptr && known->rounds;
+    if (rounded && !all_known) call.refuse("rounds");
     if (known != nullptr) {
       Forms forms = known->handler(call);
       if (!forms.empty()) return forms;
@@ -150,6 +175,7 @@ class Walk {
 
   const Graph& graph_;
   const std::vector<Probe>& probes_;
+  const ViewOf* view_of_;
   MaskEffects masks_;
   int64_t opset_ = 1;
   bool has_mask_ = false;
@@ -161,6 +187,11 @@ class Walk {
 
 std::map<std::string, Form> recognize(const Graph& graph, const std::vector<Probe>& probes) {
   return Walk(graph, probes).run();
+}
+
+std::map<std::string, Form> recognize_all(const Graph& graph, const std::vector<Probe>& probes,
+                                          const ViewOf& view_of) {
+  return Walk(graph, probes, &view_of).run();
 }
 
 }  // namespace embedforge::recognize

@@ -210,12 +210,13 @@ std::vector<Curve> cache_curves(const Call& call, size_t cache, size_t position_
 }
 
 Ref turned_heads(const Call& call, const Part& from, int64_t heads, int64_t head_size,
-                 Rotary rotary) {
+                 Rotary rotary, Ref written = nullptr) {
   Rotated out;
   out.in = from;
   out.heads = heads;
   out.head_size = head_size;
   out.rotary = std::move(rotary);
+  out.written = std::move(written);
   return make(call, std::move(out), heads * head_size, {from.of});
 }
 
@@ -347,7 +348,7 @@ Viewed rotated(const Call& call, const Viewed& in, double* scale) {
   if (!fits) call.refuse("attends with values that depend on the position other than by turning");
   *scale *= length;
   const Part from{mix->in.of, mix->in.column + first};
-  return {turned_heads(call, from, mix->heads, size, *rotary), in.view};
+  return {turned_heads(call, from, mix->heads, size, *rotary, in.of), in.view};
 }
 
 }  // namespace embedforge::recognize

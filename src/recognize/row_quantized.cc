@@ -22,7 +22,7 @@ using StatKind = Stat::Kind;
 /// The row's bound of this kind, when `of` is that and no function of it.
 const Stat* bound(const Ref& of, StatKind kind) {
   const auto* stat = of->get<Stat>();
-  return stat != nullptr && stat->kind == kind && stat->values == stat_points() ? stat : nullptr;
+  return stat != nullptr && stat->kind == kind && is_itself(stat->values) ? stat : nullptr;
 }
 
 Viewed stat_like(const Call& call, const Viewed& like, const Ref& in, StatKind kind) {

@@ -70,9 +70,8 @@ std::vector<int64_t> dims_at(const View& view, const Probe& probe) {
   for (const Axis& axis : view.axes) {
     int64_t size = 1;
     for (const Atom& atom : axis) {
-      size *= atom.kind == Kind::kColumn  ? atom.size
-              : atom.kind == Kind::kBatch ? probe.batch
-                                          : probe.sequence;
+      const bool fixed = atom.kind == Kind::kColumn || atom.kind == Kind::kRow;
+      size *= fixed ? atom.size : atom.kind == Kind::kBatch ? probe.batch : probe.sequence;
     }
     out.push_back(size);
   }
@@ -165,7 +164,7 @@ bool is_row_major(const View& view, int64_t width, bool* of_tokens) {
       rows.size() == 2 && rows[0].kind == Kind::kBatch && rows[1].kind == Kind::kSequence;
   const bool sequences = rows.size() == 1 && rows[0].kind == Kind::kBatch;
   if (of_tokens != nullptr) *of_tokens = tokens;
-  return tokens || sequences;
+  return tokens || sequences || std::ranges::any_of(rows, [](const Atom& atom) { return atom.kind == Kind::kRow; });
 }
 
 }  // namespace embedforge::recognize

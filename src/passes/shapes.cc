@@ -1,4 +1,4 @@
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 #include <numeric>
 #include <set>
@@ -99,7 +99,7 @@ bool moves_elements(const Node& node) {
   return node.domain.empty() && kOps.contains(node.op_type);
 }
 
-Probes::Probes(const Editor& editor)
+Shapes::Shapes(const Editor& editor)
     : editor_(editor), choices_(kChoices), mask_input_(find_mask_input(editor.graph())) {
   follow(0);
   follow(1);
@@ -108,14 +108,14 @@ Probes::Probes(const Editor& editor)
   follow(1);
 }
 
-bool Probes::knows_outputs() const {
+bool Shapes::knows_outputs() const {
   for (const ValueInfo& output : editor_.graph().outputs) {
     if (at(0, output.name) != nullptr && at(1, output.name) == nullptr) return false;
   }
   return true;
 }
 
-void Probes::follow(size_t choice) {
+void Shapes::follow(size_t choice) {
   const Graph& graph = editor_.graph();
   Values& values = values_[choice];
   values.clear();
@@ -150,12 +150,12 @@ void Probes::follow(size_t choice) {
   }
 }
 
-const Shadow* Probes::at(size_t choice, const std::string& value) const {
+const Shadow* Shapes::at(size_t choice, const std::string& value) const {
   const auto found = values_[choice].find(value);
   return found == values_[choice].end() ? nullptr : &found->second;
 }
 
-std::optional<std::vector<int64_t>> Probes::shape(const std::string& value) const {
+std::optional<std::vector<int64_t>> Shapes::shape(const std::string& value) const {
   const Shadow* first = at(0, value);
   const Shadow* second = at(1, value);
   if (first == nullptr || second == nullptr || first->dims.size() != second->dims.size()) {
@@ -178,12 +178,12 @@ std::optional<std::vector<int64_t>> Probes::shape(const std::string& value) cons
   return out;
 }
 
-bool Probes::is_float(const std::string& value) const {
+bool Shapes::is_float(const std::string& value) const {
   const Shadow* shadow = at(0, value);
   return shadow != nullptr && shadow->type == DataType::kFloat;
 }
 
-bool Probes::same_shape(const std::string& a, const std::string& b) const {
+bool Shapes::same_shape(const std::string& a, const std::string& b) const {
   for (size_t i = 0; i < kCount; ++i) {
     const Shadow* first = at(i, a);
     const Shadow* second = at(i, b);
@@ -192,7 +192,7 @@ bool Probes::same_shape(const std::string& a, const std::string& b) const {
   return true;
 }
 
-std::vector<int64_t> Probes::mask(size_t choice) const {
+std::vector<int64_t> Shapes::mask(size_t choice) const {
   const auto [batch, sequence] = choices_[choice];
   std::vector<int64_t> out;
   for (int64_t row = 0; row < batch; ++row) {
@@ -204,7 +204,7 @@ std::vector<int64_t> Probes::mask(size_t choice) const {
   return out;
 }
 
-std::optional<std::vector<double>> Probes::origin(
+std::optional<std::vector<double>> Shapes::origin(
     const std::string& from, const std::string& to,
     const std::map<std::string, std::string>& passes_through) const {
   static const std::set<std::string> kArithmetic = {"Concat", "Div", "Mul", "Neg"};

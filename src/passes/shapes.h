@@ -25,13 +25,15 @@ struct Choice {
   int64_t sequence;
 };
 
-class Probes {
+class Shapes {
  public:
   /// The editor's graph as it is now; values that it gets later are unknown.
-  explicit Probes(const Editor& editor);
+  explicit Shapes(const Editor& editor);
 
   static constexpr size_t kCount = 2;
   const Choice& choice(size_t i) const { return choices_[i]; }
+  /// The longest sequence that was tried, which the graph has positions for.
+  int64_t longest() const { return choices_[1].sequence; }
   /// nullptr for what isn't known.
   const Shadow* at(size_t choice, const std::string& value) const;
 
