@@ -14,8 +14,8 @@ class Fusion {
  public:
   Fusion(Editor& editor, const Shapes& shapes) : editor_(editor), shapes_(shapes) {}
 
-  void fuse(const AttentionMatch& match) {
-    if (!fuse_packed(match)) fuse_separate(match);
+  void fuse(const AttentionMatch& match, Node& last) {
+    if (!fuse_packed(match, last)) fuse_separate(match, last);
   }
 
  private:
@@ -44,13 +44,13 @@ class Fusion {
   }
 
   /// Attention(input, weights, bias, mask_index, past, attention_bias)
-  bool fuse_packed(const AttentionMatch& match) {
+  bool fuse_packed(const AttentionMatch& match, Node& last) {
     std::vector<Columns> weights;
     std::vector<Columns> biases;
     std::vector<Projection> projections;
-    for (const Operand& operand : match.operands) {
+    for (const Heads& operand : match.operands) {
       const auto projection = match_projection(editor_, operand.value);
-      if (operand.rotary || !projection) return false;
+      if (operand.turned || !projection) return false;
       if (!projections.empty() && projection->input != projections[0].input) return false;
       weights.push_back({projection->weights, operand.column, width(match)});
       biases.push_back({projection->biases, operand.column, width(match)});
@@ -71,13 +71,13 @@ class Fusion {
     }
     Names inputs = {joined.input, joined.weight, joined.bias, mask(match), "", match.bias};
     drop_empty_end(inputs);
-    editor_.rewrite(*match.last, "Attention", inputs, attributes(match), kMicrosoft);
+    editor_.rewrite(last, "Attention", inputs, attributes(match), kMicrosoft);
     return true;
   }
 
   bool is_joined_already(const AttentionMatch& match) const {
     for (size_t i = 0; i < match.operands.size(); ++i) {
-      const Operand& operand = match.operands[i];
+      const Heads& operand = match.operands[i];
       if (operand.value != match.operands[0].value || operand.width != 3 * width(match) ||
           operand.column != static_cast<int64_t>(i) * width(match)) {
         return false;
@@ -86,7 +86,7 @@ class Fusion {
     return true;
   }
 
-  std::string columns_of(const Operand& operand, int64_t count) {
+  std::string columns_of(const Heads& operand, int64_t count) {
     if (operand.width == count) return operand.value;
     const auto list = [&](const std::string& name, int64_t value) {
       return editor_.add_constant(operand.value + name, Tensor::from_ints({1}, {value}));
@@ -112,27 +112,27 @@ class Fusion {
     return found;
   }
 
-  std::string rotated(const Operand& operand, const std::string& value) {
-    if (!operand.rotary) return value;
+  std::string rotated(const Heads& operand, const std::string& value) {
+    if (!operand.turned) return value;
     if (first_position_.empty()) {
       first_position_ = editor_.add_constant("first_position", Tensor::from_ints({1}, {0}));
     }
-    const Rotary& rotary = *operand.rotary;
-    return editor_.insert(operand.rotated + "_rotary", "RotaryEmbedding",
-                          {value, first_position_, half_table(rotary.cos, rotary.head_size),
-                           half_table(rotary.sin, rotary.head_size)},
+    const Turned& turned = *operand.turned;
+    return editor_.insert(turned.value + "_rotary", "RotaryEmbedding",
+                          {value, first_position_, half_table(turned.cos, turned.head_size),
+                           half_table(turned.sin, turned.head_size)},
                           {{"interleaved", int64_t{0}}}, kMicrosoft);
   }
 
   /// MultiHeadAttention(query, key, value, bias, key_padding_mask, attention_bias)
-  void fuse_separate(const AttentionMatch& match) {
+  void fuse_separate(const AttentionMatch& match, Node& last) {
     Names inputs;
-    for (const Operand& operand : match.operands) {
+    for (const Heads& operand : match.operands) {
       inputs.push_back(rotated(operand, columns_of(operand, width(match))));
     }
     inputs.insert(inputs.end(), {"", mask(match), match.bias});
     drop_empty_end(inputs);
-    editor_.rewrite(*match.last, "MultiHeadAttention", inputs, attributes(match), kMicrosoft);
+    editor_.rewrite(last, "MultiHeadAttention", inputs, attributes(match), kMicrosoft);
   }
 
   Editor& editor_;
@@ -146,12 +146,14 @@ class Fusion {
 
 void fuse_attention(Graph& graph) {
   Editor editor(graph);
-  const Shapes shapes(editor);
-  Fusion fusion(editor, shapes);
+  const Recognized recognized(editor);
+  Fusion fusion(editor, recognized.shapes());
   for (Node& node : graph.nodes) {
-    const bool center = is_op(node, "Softmax") || is_op(node, "Attention");
-    if (!center) continue;
-    if (const auto match = match_attention(editor, shapes, node)) fusion.fuse(*match);
+    const bool one = node.outputs.size() == 1;
+    const auto* context = one ? recognized.get<recognize::Context>(node.outputs[0]) : nullptr;
+    if (context == nullptr || recognized.tokens_of(recognized.viewed(node.outputs[0])->of) != node.outputs[0]) continue;
+    if (!node.domain.empty()) continue;
+    if (const auto match = match_attention(editor, recognized, *context)) fusion.fuse(*match, node);
   }
   editor.finish();
 }

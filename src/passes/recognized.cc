@@ -64,7 +64,7 @@ std::optional<LayerNorm> of_operator(const Editor& editor, const Node& node, siz
 }  // namespace
 
 Recognized::Recognized(const Editor& editor)
-    : shapes_(editor), probes_(make_probes(shapes_.longest(), shapes_.longest() - 4)) {
+    : shapes_(editor), probes_(make_probes(shapes_.longest(), shapes_.longest() * 3 / 5)) {
   const auto view = [&](const std::string& value) { return view_of(shapes_, value); };
   forms_ = recognize_all(editor.graph(), probes_, view);
   const auto add = [&](const std::string& value) {
