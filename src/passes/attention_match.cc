@@ -39,7 +39,7 @@ bool is_bias(const Recognized& recognized, const std::string& value) {
 bool take_maskings(const Recognized& recognized, const Scores& scores, AttentionMatch& match) {
   for (const Masking& each : scores.maskings) {
     if (each.kind == Masking::Kind::kNothing) continue;
-    if (each.kind == Masking::Kind::kPadding && !recognized.shapes().mask_input().empty()) {
+    if (each.kind == Masking::Kind::kPadding && !recognized.mask_input().empty()) {
       match.masked = true;
       match.masked_score = static_cast<float>(
           std::max(each.low, static_cast<double>(std::numeric_limits<float>::lowest())));

@@ -1,5 +1,5 @@
-// Takes: the node that gives attention, its heads side by side. Gives: where its q, k and v come from,
-// and what masks it. Never: depends on how an exporter wrote it.
+// Takes: the node that gives attention, its heads side by side. Gives: where its q, k and v come
+// from, and what masks it. Never: depends on how an exporter wrote it.
 #pragma once
 
 #include <array>

@@ -12,7 +12,7 @@ namespace {
 
 class Fusion {
  public:
-  Fusion(Editor& editor, const Shapes& shapes) : editor_(editor), shapes_(shapes) {}
+  Fusion(Editor& editor, const Recognized& recognized) : editor_(editor), recognized_(recognized) {}
 
   void fuse(const AttentionMatch& match, Node& last) {
     if (!fuse_packed(match, last)) fuse_separate(match, last);
@@ -30,8 +30,8 @@ class Fusion {
   /// The graph's mask as both operators take it; "" for none.
   std::string mask(const AttentionMatch& match) {
     if (!match.masked) return "";
-    const std::string& input = shapes_.mask_input();
-    if (shapes_.at(0, input)->type == DataType::kInt32) return input;
+    const std::string& input = recognized_.mask_input();
+    if (recognized_.known(input)->at[0].type == DataType::kInt32) return input;
     if (mask_.empty()) {
       mask_ = editor_.insert(input + "_int32", "Cast", {input},
                              {{"to", static_cast<int64_t>(DataType::kInt32)}});
@@ -56,7 +56,7 @@ class Fusion {
       biases.push_back({projection->biases, operand.column, width(match)});
       projections.push_back(*projection);
     }
-    const auto shape = shapes_.shape(projections[0].input);
+    const auto shape = recognized_.shapes().shape(projections[0].input);
     if (!shape || shape->size() != 3) return false;
     Projection joined = projections[0];
     if (!is_joined_already(match)) {
@@ -136,7 +136,7 @@ class Fusion {
   }
 
   Editor& editor_;
-  const Shapes& shapes_;
+  const Recognized& recognized_;
   std::string mask_;
   std::string first_position_;
   std::map<std::string, std::string> tables_;
@@ -147,11 +147,13 @@ class Fusion {
 void fuse_attention(Graph& graph) {
   Editor editor(graph);
   const Recognized recognized(editor);
-  Fusion fusion(editor, recognized.shapes());
+  Fusion fusion(editor, recognized);
   for (Node& node : graph.nodes) {
     const bool one = node.outputs.size() == 1;
     const auto* context = one ? recognized.get<recognize::Context>(node.outputs[0]) : nullptr;
-    if (context == nullptr || recognized.tokens_of(recognized.viewed(node.outputs[0])->of) != node.outputs[0]) continue;
+    if (context == nullptr ||
+        recognized.tokens_of(recognized.viewed(node.outputs[0])->of) != node.outputs[0])
+      continue;
     if (!node.domain.empty()) continue;
     if (const auto match = match_attention(editor, recognized, *context)) fusion.fuse(*match, node);
   }

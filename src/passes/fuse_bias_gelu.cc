@@ -31,9 +31,9 @@ void fuse_bias_gelu(Graph& graph) {
   const Recognized recognized(editor);
   const Shapes& shapes = recognized.shapes();
   for (Node& node : graph.nodes) {
-    const bool one_operator = is_op(node, "Gelu") ||
-                              (node.domain == kMicrosoft && node.inputs.size() == 1 &&
-                               (node.op_type == "Gelu" || node.op_type == "FastGelu"));
+    const bool one_operator =
+        is_op(node, "Gelu") || (node.domain == kMicrosoft && node.inputs.size() == 1 &&
+                                (node.op_type == "Gelu" || node.op_type == "FastGelu"));
     if (!one_operator && !is_op(node, "Mul")) continue;
     const auto gelu = gelu_of(recognized, node.outputs[0]);
     if (!gelu || !shapes.is_float(gelu->input)) continue;

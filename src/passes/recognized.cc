@@ -1,6 +1,7 @@
 #include "passes/recognized.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "graph/tensor.h"
 #include "recognize/recognize.h"
@@ -35,6 +36,21 @@ std::optional<View> view_of(const Shapes& shapes, const std::string& value) {
   return out;
 }
 
+/// The fewest positions that a table has rows for; as many as there are for none.
+int64_t positions_of(const std::map<std::string, Form>& forms) {
+  int64_t out = std::numeric_limits<int64_t>::max();
+  for (const auto& [name, form] : forms) {
+    const auto* value = std::get_if<Viewed>(&form);
+    const auto* rows = value == nullptr ? nullptr : value->of->get<Embedding>();
+    if (rows == nullptr) continue;
+    for (const EmbedStep::Table& table : rows->tables) {
+      if (table.source != EmbedStep::Source::kPosition) continue;
+      out = std::min(out, table.rows.dims[0] - table.offset);
+    }
+  }
+  return out;
+}
+
 /// A constant [width].
 bool is_row(const Editor& editor, const std::string& value, int64_t width) {
   const Tensor* tensor = editor.constant(value);
@@ -63,14 +79,26 @@ std::optional<LayerNorm> of_operator(const Editor& editor, const Node& node, siz
 
 }  // namespace
 
-Recognized::Recognized(const Editor& editor)
-    : shapes_(editor), probes_(make_probes(shapes_.longest(), shapes_.longest() * 3 / 5)) {
-  const auto view = [&](const std::string& value) { return view_of(shapes_, value); };
-  forms_ = recognize_all(editor.graph(), probes_, view);
+Recognized::Recognized(const Editor& editor) : shapes_(editor) {
+  const auto follow = [&](int64_t longest) {
+    probes_ = make_probes(longest, longest * 3 / 5);  // so that windows leave padding without keys
+    forms_ = recognize_all(editor.graph(), probes_,
+                           [&](const std::string& value) { return view_of(shapes_, value); });
+  };
+  follow(shapes_.longest());
+  const int64_t positions = positions_of(forms_);
+  if (positions < shapes_.longest()) follow(positions);
   const auto add = [&](const std::string& value) {
     if (const Viewed* made = viewed(value)) values_[made->of.get()].push_back(value);
   };
-  for (const ValueInfo& input : editor.graph().inputs) add(input.name);
+  bool several = false;
+  for (const ValueInfo& input : editor.graph().inputs) {
+    add(input.name);
+    if (known(input.name) == nullptr || likely_role(input) != InputRole::kMask) continue;
+    several = !mask_input_.empty();
+    mask_input_ = input.name;
+  }
+  if (several) mask_input_.clear();
   for (const Node& node : editor.graph().nodes) std::ranges::for_each(node.outputs, add);
 }
 
@@ -129,7 +157,8 @@ std::optional<LayerNorm> layer_norm_of(const Editor& editor, const Recognized& r
     for (size_t j = 0; j < 2; ++j) {
       const auto* norm = recognized.get<Norm>(scaled->inputs[1 - j]);
       if (norm == nullptr || norm->kind != NormKind::kLayerNorm || norm->group != 0 ||
-          !all(norm->gamma, 1) || !all(norm->beta, 0) || !is_row(editor, scaled->inputs[j], width)) {
+          !all(norm->gamma, 1) || !all(norm->beta, 0) ||
+          !is_row(editor, scaled->inputs[j], width)) {
         continue;
       }
       const View& view = recognized.viewed(scaled->inputs[1 - j])->view;

@@ -1,5 +1,5 @@
-// Takes: a graph. Gives: what its values are (recognize/), and which value has what another is made of.
-// Never: takes a value for another of different numbers.
+// Takes: a graph. Gives: what its values are (recognize/), and which value has what another is made
+// of. Never: takes a value for another of different numbers.
 #pragma once
 
 #include <map>
@@ -39,9 +39,12 @@ class Recognized {
   /// The first value of the expression in any layout; "" for none.
   std::string first_of(const recognize::Ref& of) const;
 
+  /// The graph's input that tells tokens (1) from padding (0); "" for none or several.
+  const std::string& mask_input() const { return mask_input_; }
   const std::vector<recognize::Probe>& probes() const { return probes_; }
 
  private:
+  std::string mask_input_;
   Shapes shapes_;
   std::vector<recognize::Probe> probes_;
   std::map<std::string, recognize::Form> forms_;

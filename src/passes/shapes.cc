@@ -1,6 +1,5 @@
 #include "passes/shapes.h"
 
-#include <numeric>
 #include <set>
 
 #include "embedforge/error.h"
@@ -63,26 +62,6 @@ class Sizes {
   std::map<std::string, int64_t> sizes_;
 };
 
-std::string find_mask_input(const Graph& graph) {
-  std::string found;
-  for (const ValueInfo& input : graph.inputs) {
-    const bool mask = input.name.find("mask") != std::string::npos;
-    if (!mask || !is_token_input(input)) continue;
-    if (!found.empty()) return "";
-    found = input.name;
-  }
-  return found;
-}
-
-Tensor integers_as(DataType type, const std::vector<int64_t>& dims,
-                   const std::vector<int64_t>& values) {
-  if (type == DataType::kInt64) return Tensor::from_ints(dims, values);
-  if (type == DataType::kInt32) {
-    return Tensor::from(type, dims, std::vector<int32_t>(values.begin(), values.end()));
-  }
-  return Tensor::from(type, dims, std::vector<uint8_t>(values.begin(), values.end()));
-}
-
 void add_outputs(const Node& node, Shadows outputs, std::map<std::string, Shadow>& values) {
   for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i) {
     if (!outputs[i] || node.outputs[i].empty()) continue;
@@ -92,15 +71,7 @@ void add_outputs(const Node& node, Shadows outputs, std::map<std::string, Shadow
 
 }  // namespace
 
-bool moves_elements(const Node& node) {
-  static const std::set<std::string> kOps = {"Cast",     "Expand",  "Flatten",   "Gather",
-                                             "Identity", "Reshape", "Slice",     "Split",
-                                             "Squeeze",  "Dropout", "Transpose", "Unsqueeze"};
-  return node.domain.empty() && kOps.contains(node.op_type);
-}
-
-Shapes::Shapes(const Editor& editor)
-    : editor_(editor), choices_(kChoices), mask_input_(find_mask_input(editor.graph())) {
+Shapes::Shapes(const Editor& editor) : editor_(editor), choices_(kChoices) {
   follow(0);
   follow(1);
   if (knows_outputs()) return;
@@ -128,12 +99,6 @@ void Shapes::follow(size_t choice) {
   for (const ValueInfo& input : graph.inputs) {
     if (!input.shape && !is_integer_type(input.type)) continue;
     Shadow value{input.type, sizes.of(input), std::nullopt};
-    const std::vector<int64_t> expected = {choices_[choice].batch, choices_[choice].sequence};
-    if (input.name == mask_input_ && value.dims == expected) {
-      value.content = integers_as(input.type, value.dims, mask(choice));
-    } else if (input.name == mask_input_) {
-      mask_input_.clear();
-    }
     values.emplace(input.name, std::move(value));
   }
   for (const Node& node : graph.nodes) {
@@ -190,59 +155,6 @@ bool Shapes::same_shape(const std::string& a, const std::string& b) const {
     if (first == nullptr || second == nullptr || first->dims != second->dims) return false;
   }
   return true;
-}
-
-std::vector<int64_t> Shapes::mask(size_t choice) const {
-  const auto [batch, sequence] = choices_[choice];
-  std::vector<int64_t> out;
-  for (int64_t row = 0; row < batch; ++row) {
-    for (int64_t i = 0; i < sequence; ++i) {
-      const bool token = row == 0 ? i < sequence * 3 / 5 : row == 1 || i % 3 == 1;
-      out.push_back(token ? 1 : 0);
-    }
-  }
-  return out;
-}
-
-std::optional<std::vector<double>> Shapes::origin(
-    const std::string& from, const std::string& to,
-    const std::map<std::string, std::string>& passes_through) const {
-  static const std::set<std::string> kArithmetic = {"Concat", "Div", "Mul", "Neg"};
-  const Shadow* source = at(0, from);
-  if (source == nullptr) return std::nullopt;
-  const int64_t count = checked_element_count(source->dims).value_or(0);
-  if (count == 0 || count > kSmallConstant) return std::nullopt;
-  std::vector<float> numbers(static_cast<size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 1.0F);
-  Values known = {
-      {from,
-       {DataType::kFloat, source->dims, Tensor::from_floats(source->dims, std::move(numbers))}}};
-  // Recursion through the nodes between, which are few.
-  const auto find = [&](const auto& self, const std::string& value,
-                        int depth) -> std::optional<Shadow> {
-    const auto found = known.find(value);
-    if (found != known.end()) return found->second;
-    if (const Shadow* shadow = at(0, value); shadow != nullptr && shadow->content) return *shadow;
-    const auto equal = passes_through.find(value);
-    if (equal != passes_through.end()) return self(self, equal->second, depth - 1);
-    const Node* node = editor_.maker(value);
-    if (node == nullptr || depth == 0) return std::nullopt;
-    const bool arithmetic = node->domain.empty() && kArithmetic.contains(node->op_type);
-    if (!moves_elements(*node) && !arithmetic) return std::nullopt;
-    Shadows inputs;
-    for (const std::string& name : node->inputs) inputs.push_back(self(self, name, depth - 1));
-    try {
-      add_outputs(*node, infer_node(*node, inputs, editor_.opset()), known);
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-    const auto made = known.find(value);
-    return made == known.end() ? std::nullopt : std::optional(made->second);
-  };
-  constexpr int kDepth = 24;
-  const auto result = find(find, to, kDepth);
-  if (!result || !result->content) return std::nullopt;
-  return to_doubles(*result->content);
 }
 
 }  // namespace embedforge::passes

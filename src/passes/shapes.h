@@ -1,7 +1,5 @@
-// Takes: a graph. Gives: what its values are for two choices of batch, length and padding: shapes
-// of all, contents of those that only shapes and attention_mask decide. Never: runs the model.
-//
-// So a pass asks what a mask or a reshape does, rather than how an exporter happened to write it.
+// Takes: a graph. Gives: what its values are for two choices of batch and length: types and shapes
+// of all, contents of those that only shapes decide. Never: runs the model.
 #pragma once
 
 #include <array>
@@ -43,18 +41,6 @@ class Shapes {
   bool is_float(const std::string& value) const;  // float32
   bool same_shape(const std::string& a, const std::string& b) const;
 
-  /// The graph's [batch, sequence] input that tells tokens (1) from padding (0); "" for none.
-  const std::string& mask_input() const { return mask_input_; }
-  /// Its content: padding at the end, none, and between tokens.
-  std::vector<int64_t> mask(size_t choice) const;
-
-  /// The content that `to` has, in choice 0, when `from` has the elements 1, 2, 3 .. : where each
-  /// of its elements comes from. Follows nodes that move or scale elements; `passes_through` are
-  /// values that count as equal to another one.
-  std::optional<std::vector<double>> origin(
-      const std::string& from, const std::string& to,
-      const std::map<std::string, std::string>& passes_through = {}) const;
-
  private:
   using Values = std::map<std::string, Shadow>;
   void follow(size_t choice);
@@ -63,10 +49,6 @@ class Shapes {
   const Editor& editor_;
   std::array<Choice, kCount> choices_;
   std::array<Values, kCount> values_;
-  std::string mask_input_;
 };
-
-/// Operators that only move elements of their input 0.
-bool moves_elements(const Node& node);
 
 }  // namespace embedforge::passes

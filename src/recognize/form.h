@@ -218,10 +218,10 @@ struct Rounded {  // through QuantizeLinear with a constant scale
 };
 
 struct Expression {
-  std::variant<Given, Embedding, Linear, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax, NanTest,
-               Context, Mix, Rotated, Masked, RowSum, Normalized, Pool, Quantized, QuantScale,
-               QuantZero, IntegerProduct, Rounded, Scaled, Picked, FromLow, UnitRow, LowTerm,
-               RangeProduct>
+  std::variant<Given, Embedding, Linear, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax,
+               NanTest, Context, Mix, Rotated, Masked, RowSum, Normalized, Pool, Quantized,
+               QuantScale, QuantZero, IntegerProduct, Rounded, Scaled, Picked, FromLow, UnitRow,
+               LowTerm, RangeProduct>
       as;
   int64_t width = 0;
   int depth = 0;  // of the expressions below, bounded so that recursion is

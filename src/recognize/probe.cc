@@ -82,6 +82,16 @@ std::optional<InputRole> input_role(const std::string& name) {
   return found->second;
 }
 
+std::optional<InputRole> likely_role(const ValueInfo& input) {
+  const bool integers = input.type == DataType::kInt64 || input.type == DataType::kInt32;
+  if (!integers || (input.shape && input.shape->size() != 2)) return std::nullopt;
+  if (const auto role = input_role(input.name)) return role;
+  const auto named = [&](const char* part) { return input.name.find(part) != std::string::npos; };
+  return named("mask")                       ? InputRole::kMask
+         : named("type") || named("segment") ? InputRole::kTokenTypes
+                                             : InputRole::kTokenIds;
+}
+
 Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probes) {
   Known out;
   for (const Probe& probe : probes) {

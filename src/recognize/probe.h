@@ -38,6 +38,8 @@ std::vector<Probe> make_probes(int64_t longest, int64_t attended);
 enum class InputRole { kTokenIds, kMask, kTokenTypes, kPositions };
 /// By the names that the exporters and sentence-transformers give; nullopt for others.
 std::optional<InputRole> input_role(const std::string& name);
+/// Of an integer input whatever its name: a mask, types or else ids; nullopt for others.
+std::optional<InputRole> likely_role(const ValueInfo& input);
 /// The input's value for each probe, in the input's integer type.
 Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probes);
 

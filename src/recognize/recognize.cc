@@ -9,14 +9,6 @@
 namespace embedforge::recognize {
 namespace {
 
-/// Of an input with a name that no exporter gives.
-std::optional<InputRole> likely_role(const ValueInfo& input) {
-  const bool integers = input.type == DataType::kInt64 || input.type == DataType::kInt32;
-  if (!integers || (input.shape && input.shape->size() != 2)) return std::nullopt;
-  const bool mask = input.name.find("mask") != std::string::npos;
-  return mask ? InputRole::kMask : InputRole::kTokenIds;
-}
-
 class Walk {
  public:
   Walk(const Graph& graph, const std::vector<Probe>& probes, const ViewOf* view_of = nullptr)
@@ -72,8 +64,7 @@ class Walk {
   }
 
   Form input_form(const ValueInfo& input) const {
-    auto role = input_role(input.name);
-    if (!role && view_of_ != nullptr) role = likely_role(input);
+    const auto role = view_of_ != nullptr ? likely_role(input) : input_role(input.name);
     if (!role) return Unknown{"graph input '" + input.name + "' is none that a text encoder takes"};
     if (input.type != DataType::kInt64 && input.type != DataType::kInt32) {
       return Unknown{"graph input '" + input.name + "' is " + data_type_name(input.type) +

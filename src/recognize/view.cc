@@ -164,7 +164,8 @@ bool is_row_major(const View& view, int64_t width, bool* of_tokens) {
       rows.size() == 2 && rows[0].kind == Kind::kBatch && rows[1].kind == Kind::kSequence;
   const bool sequences = rows.size() == 1 && rows[0].kind == Kind::kBatch;
   if (of_tokens != nullptr) *of_tokens = tokens;
-  return tokens || sequences || std::ranges::any_of(rows, [](const Atom& atom) { return atom.kind == Kind::kRow; });
+  return tokens || sequences ||
+         std::ranges::any_of(rows, [](const Atom& atom) { return atom.kind == Kind::kRow; });
 }
 
 }  // namespace embedforge::recognize
