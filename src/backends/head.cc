@@ -70,4 +70,13 @@ std::vector<HeadStep> read_head(const ModelConfig& config, const std::optional<P
   return steps;
 }
 
+std::vector<HeadStep> head_of(const Program& program, const ModelConfig& config,
+                              const std::optional<Pooling>& pooling) {
+  if (!program.pools_itself) return read_head(config, pooling, program.hidden_size);
+  std::vector<HeadStep> head = program.head;
+  std::erase_if(head, [](const HeadStep& s) { return std::holds_alternative<NormalizeStep>(s); });
+  if (pooling) head[0] = PoolStep{{*pooling}};
+  return head;
+}
+
 }  // namespace embedforge

@@ -15,22 +15,6 @@
 namespace embedforge {
 namespace {
 
-/// What makes a text's vector: the graph's own pooling where it gives no more than that, else the
-/// model folder's. Lengths are left to the callers, who normalize as they are asked to.
-std::vector<HeadStep> head_of(const Program& program, const TextModel& model,
-                              const std::optional<Pooling>& pooling) {
-  if (!program.pools_itself) return read_head(model.config, pooling, program.hidden_size);
-  std::vector<HeadStep> head = program.head;
-  std::erase_if(head, [](const HeadStep& s) { return std::holds_alternative<NormalizeStep>(s); });
-  if (std::ranges::any_of(
-          head, [](const HeadStep& s) { return std::holds_alternative<LinearStep>(s); })) {
-    throw_not_supported(model.onnx.string() +
-                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
-  }
-  if (pooling) head = {PoolStep{{*pooling}}};
-  return head;
-}
-
 class NativeBackend : public LocalBackend {
  public:
   NativeBackend(TextModel model, Engine engine, EmbedderInfo info)
@@ -92,7 +76,11 @@ std::unique_ptr<LocalBackend> open_native(const std::string& name, const Embedde
   const Graph graph = read_onnx(model.onnx);
   Program program = program_of(graph);
   model.limit_length(program.max_positions);
-  program.head = head_of(program, model, options.pooling);
+  program.head = head_of(program, model.config, options.pooling);
+  if (program.pools_itself && program.head.size() > 1) {
+    throw_not_supported(model.onnx.string() +
+                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
+  }
   Engine engine(program,
                 {.compute = options.compute, .threads = options.threads, .model = model.onnx});
   EmbedderInfo info = info_of(graph, program, engine);
