@@ -63,7 +63,7 @@ TEST_P(KernelSpeed, KeepsItsShareOfThePeak) {
 }
 
 TEST_P(KernelSpeed, HalfTheSpeedIsSeen) {
-  if (GetParam() == "reference") GTEST_SKIP() << "has no peak";
+  if (GetParam() == "reference" || GetParam() == "portable") GTEST_SKIP() << "has no peak";
   const double share = share_of_peak(*table_, table_->i8, Tier::kInt8, 1);
   const double half = share_of_peak(*table_, table_->i8, Tier::kInt8, 2);
   EXPECT_NEAR(half / share, 0.5, 0.15);

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "backends/text_model.h"
+#include "embed/text_model.h"
 #include "embedforge/embedder.h"
 #include "engine/engine.h"
 #include "graph/read_onnx.h"

@@ -1,8 +1,12 @@
-# A module is a folder of src/: every .cc in it, as one static library `ef_NAME`.
-# ef_module(NAME DEPENDS other modules and libraries...)
+# A module is a folder of src/: every .cc in it and in the named folders below it, as one static library `ef_NAME`.
+# ef_module(NAME FOLDERS folders below... DEPENDS other modules and libraries...)
 function(ef_module name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;FOLDERS" ${ARGN})
+  set(patterns ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  foreach(folder ${ARG_FOLDERS})
+    list(APPEND patterns ${CMAKE_SOURCE_DIR}/src/${name}/${folder}/*.cc)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   add_library(ef_${name} STATIC ${sources})
   target_include_directories(ef_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
   target_link_libraries(ef_${name} PUBLIC ${ARG_DEPENDS})

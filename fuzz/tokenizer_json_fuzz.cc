@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "embedforge/error.h"
-#include "tokenize/legacy_files.h"
+#include "tokenize/files/legacy_files.h"
 #include "tokenize/tokenizer.h"
 
 namespace {

@@ -9,7 +9,7 @@
 
 #include "embedforge/error.h"
 #include "tokenize/tokenizer.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace {
 

@@ -22,22 +22,14 @@ ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "http": set(),
     "hub": {"http", "config"},
-    "convert": {"graph", "config", "hub"},
-    "passes": {"graph", "hub"},
-    "quantize": {"backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
+    "checkpoint": {"graph", "config"},
+    "convert": {"checkpoint", "graph", "config", "hub"},
+    "passes": {"graph", "config", "hub"},
+    "quantize": {"embed", "backends", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "plan": {"graph", "kernels"},
     "engine": {"plan", "graph", "kernels"},
-    "backends": {
-        "engine",
-        "plan",
-        "graph",
-        "kernels",
-        "tokenize",
-        "config",
-        "convert",
-        "hub",
-        "http",
-    },
+    "backends": {"engine", "plan", "graph", "kernels", "http"},
+    "embed": {"backends", "plan", "tokenize", "graph", "checkpoint", "config", "hub"},
 }
 ABOVE = {"serve", "pipeline", "evaluate", "benchmark"}  # these may include all that is below them
 

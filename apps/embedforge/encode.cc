@@ -61,15 +61,16 @@ class Output {
 
 void run_encode(const EncodeFlags& flags) {
   TextSource source(flags.texts, flags.input);
-  const LoadedModel model = load_model(flags.model);
+  const Embedder model = load_model(flags.model);
+  const size_t dimension = model.info().dimension;  // 0: a server tells with its first vectors
   EncodeOptions options = flags.options;
   options.normalize = !flags.no_normalize;
-  if (model.dimension > 0 && options.dimensions > model.dimension) {
+  if (dimension > 0 && options.dimensions > dimension) {
     throw_usage("--dimensions " + std::to_string(options.dimensions) +
-                " is more than the model's " + std::to_string(model.dimension));
+                " is more than the model's " + std::to_string(dimension));
   }
   Output output(flags.output, vector_type_of(flags.precision),
-                options.dimensions > 0 ? options.dimensions : model.dimension);
+                options.dimensions > 0 ? options.dimensions : dimension);
   Progress progress("encoded", source.count(), flags.progress);
   for (auto block = source.next(); !block.empty(); block = source.next()) {
     // Slices keep the progress bar moving; what they are does not change a vector.

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -25,26 +24,17 @@ namespace ev = evaluation;
 
 struct EvalFlags {
   ModelFlags model, against;
-  std::string compute = "auto", against_compute = "auto";
   std::string texts, sts, json;
   size_t batch_size = 32;
   std::optional<double> min_cosine, min_worst_cosine, max_spearman_loss;
 };
 
-const std::map<std::string, Compute>& precisions() {
-  static const std::map<std::string, Compute> kByName = {{"auto", Compute::kAuto},
-                                                         {"float32", Compute::kFloat32},
-                                                         {"bfloat16", Compute::kBfloat16},
-                                                         {"int8", Compute::kInt8}};
-  return kByName;
-}
-
 /// "minilm, onnx/model.onnx, onnxruntime"
-std::string name_of(const ModelFlags& flags, const std::string& compute) {
+std::string name_of(const ModelFlags& flags) {
   std::string name = flags.model;
-  if (!flags.file.empty()) name += ", " + flags.file;
-  if (compute != "auto") name += ", " + compute;
-  return name + ", " + flags.backend;
+  if (!flags.options.file.empty()) name += ", " + flags.options.file;
+  if (flags.compute != "auto") name += ", " + flags.compute;
+  return name + ", " + flags.options.backend;
 }
 
 /// The library's texts that `quantize` measures with and doesn't calibrate with.
@@ -82,7 +72,7 @@ Evaluation evaluate(const EvalFlags& flags) {
   }
   std::vector<Matrix> all, left, right;
   for (const ModelFlags* side : {&flags.model, &flags.against}) {
-    const LoadedModel model = load_model(*side);
+    const Embedder model = load_model(*side);
     const EncodeOptions options{.batch_size = flags.batch_size};
     all.push_back(model.encode(out.texts, options));
     if (!pairs) continue;
@@ -122,8 +112,8 @@ Json summary_json(const ev::Summary& s) {
 
 Json to_json(const EvalFlags& flags, const Evaluation& e) {
   const ev::Retention& r = e.retention;
-  Json out = {{"model", name_of(flags.model, flags.compute)},
-              {"against", name_of(flags.against, flags.against_compute)},
+  Json out = {{"model", name_of(flags.model)},
+              {"against", name_of(flags.against)},
               {"cosine", summary_json(r.cosine)},
               {"neighbour_overlap_at_10", r.overlap}};
   for (const ev::LengthBucket& b : r.lengths) {
@@ -160,8 +150,7 @@ void print_row(const std::string& name, const ev::Summary& s) {
 
 void print_report(const EvalFlags& flags, const Evaluation& e) {
   const ev::Retention& r = e.retention;
-  print(fmt::format("model    {}\nagainst  {}\n\n", name_of(flags.model, flags.compute),
-                    name_of(flags.against, flags.against_compute)));
+  print(fmt::format("model    {}\nagainst  {}\n\n", name_of(flags.model), name_of(flags.against)));
   print(fmt::format("{:<18} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "cosine", "texts", "mean",
                     "median", "p5", "p1", "min"));
   print_row("all", r.cosine);
@@ -182,17 +171,16 @@ void print_report(const EvalFlags& flags, const Evaluation& e) {
 }
 
 void complete(EvalFlags& flags) {
-  flags.model.compute = precisions().at(flags.compute);
-  flags.against.compute = precisions().at(flags.against_compute);
+  EmbedderOptions& against = flags.against.options;
+  const EmbedderOptions& model = flags.model.options;
   if (flags.against.model.empty()) flags.against.model = flags.model.model;
-  if (flags.against.tokenizer.empty()) flags.against.tokenizer = flags.model.tokenizer;
-  flags.against.threads = flags.model.threads;
-  flags.against.max_length = flags.model.max_length;
+  if (against.tokenizer.empty()) against.tokenizer = model.tokenizer;
+  against.threads = model.threads;
+  against.max_length = model.max_length;
   flags.against.pooling = flags.model.pooling;
   if (flags.max_spearman_loss && flags.sts.empty())
     throw_usage("--max-spearman-loss needs pairs with scores: --sts FILE");
-  if (flags.sts.empty() &&
-      name_of(flags.model, flags.compute) == name_of(flags.against, flags.against_compute)) {
+  if (flags.sts.empty() && name_of(flags.model) == name_of(flags.against)) {
     throw_usage(
         "a model is compared with itself; name another --file, --backend or --compute, or what to "
         "compare with: --against MODEL");
@@ -216,8 +204,7 @@ void run_eval(EvalFlags& flags) {
   }
   const std::vector<std::string> failed = missed(flags, result);
   if (!failed.empty()) {
-    throw_not_supported(name_of(flags.model, flags.compute) +
-                        ": the quality that was asked for is missed: " +
+    throw_not_supported(name_of(flags.model) + ": the quality that was asked for is missed: " +
                         fmt::format("{}", fmt::join(failed, "; ")));
   }
 }
@@ -229,18 +216,16 @@ void add_eval(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "eval", "Compare a model's vectors with another's, and with people's scores");
   add_model_flags(*command, flags->model);
-  const std::vector<std::string> names = {"auto", "float32", "bfloat16", "int8"};
-  command->add_option("--compute", flags->compute, "how the native engine computes a float32 file")
-      ->check(CLI::IsMember(names))
-      ->capture_default_str();
   command->add_option("--against", flags->against.model,
                       "the model to compare with (default: the same, its float32 file, natively)");
-  command->add_option("--against-file", flags->against.file, "its .onnx file within the folder");
-  command->add_option("--against-backend", flags->against.backend, "who runs it")
+  command->add_option("--against-file", flags->against.options.file,
+                      "its .onnx file within the folder");
+  command->add_option("--against-backend", flags->against.options.backend, "who runs it")
       ->check(CLI::IsMember(backend_names()))
       ->capture_default_str();
-  command->add_option("--against-base-url", flags->against.base_url, "of its server");
-  command->add_option("--against-compute", flags->against_compute)->check(CLI::IsMember(names));
+  command->add_option("--against-base-url", flags->against.options.server.base_url,
+                      "of its server");
+  command->add_option("--against-compute", flags->against.compute)->capture_default_str();
   command->add_option("--texts", flags->texts,
                       "a file with a text a line, sentences, or passages (default: the sentences "
                       "of --sts, else some of the command's own)");

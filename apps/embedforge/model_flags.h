@@ -3,11 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cstddef>
-#include <functional>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "embedforge/embedder.h"
 
@@ -15,36 +11,20 @@ namespace embedforge::app {
 
 struct ModelFlags {
   std::string model;
-  std::string file;
-  std::string tokenizer;
-  std::string backend = "native";
   std::string device = "cpu";
-  std::string base_url;
-  int device_id = 0;
   std::string gpu_mem_limit;
   std::string pooling;
-  Compute compute = Compute::kAuto;  // native only
-  int threads = 0;
-  int max_length = 0;
+  std::string compute = "auto";
+  EmbedderOptions options;  // the other flags
 };
-
-/// Those that --backend takes.
-std::vector<std::string> backend_names();
 
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 
-/// A model, whoever runs it.
-struct LoadedModel {
-  std::function<Matrix(std::span<const std::string>, const EncodeOptions&)> encode;
-  size_t dimension = 0;  // 0: known with the first vectors (servers, torch)
-};
+/// The flags as options, which say on stderr what isn't done as asked for. Errors: kUsage for a
+/// flag that has no meaning for the backend.
+EmbedderOptions options_of(const ModelFlags& flags);
 
-/// Says on stderr what isn't done as asked for. Errors: kUsage for a flag that has no meaning for
-/// the backend; those of Embedder::load and EmbeddingClient::open.
-LoadedModel load_model(const ModelFlags& flags);
-
-/// The flags for the engine's own classes. Errors: kUsage for a flag that has no meaning there,
-/// kNotSupported for another backend.
-EmbedderOptions native_options(const ModelFlags& flags);
+/// Errors: as options_of() and Embedder::load().
+Embedder load_model(const ModelFlags& flags);
 
 }  // namespace embedforge::app

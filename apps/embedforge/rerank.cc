@@ -13,7 +13,7 @@
 #include "model_flags.h"
 #include "output.h"
 #include "text_source.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge::app {
 namespace {
@@ -31,7 +31,7 @@ void run_rerank(const RerankFlags& flags) {
   if (find_invalid_utf8(flags.query) != std::string::npos)
     throw_bad_input("the query is not UTF-8");
   TextSource source(flags.texts, flags.input);
-  const Reranker reranker = Reranker::load(flags.model.model, native_options(flags.model));
+  const Reranker reranker = Reranker::load(flags.model.model, options_of(flags.model));
   std::vector<std::string> texts;
   std::vector<float> scores;
   for (auto block = source.next(); !block.empty(); block = source.next()) {

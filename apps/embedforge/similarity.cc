@@ -9,7 +9,7 @@
 #include "embedforge/error.h"
 #include "model_flags.h"
 #include "output.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge::app {
 namespace {
@@ -24,7 +24,7 @@ void run_similarity(const SimilarityFlags& flags) {
   for (const std::string& text : flags.texts) {
     if (find_invalid_utf8(text) != std::string::npos) throw_bad_input("a text is not UTF-8");
   }
-  const Matrix vectors = load_model(flags.model).encode(flags.texts, {});
+  const Matrix vectors = load_model(flags.model).encode(flags.texts);
   nlohmann::ordered_json scores = nlohmann::ordered_json::array();
   for (size_t i = 1; i < vectors.rows; ++i) {
     double cosine = 0;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "embedforge/error.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge::app {
 

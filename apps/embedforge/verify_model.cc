@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "config/json_file.h"
 #include "config/model_config.h"
 #include "convert/bert.h"
-#include "convert/checkpoint.h"
 #include "convert/reference.h"
 #include "embedforge/embedder.h"
 #include "embedforge/error.h"

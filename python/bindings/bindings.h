@@ -9,7 +9,6 @@ namespace embedforge::python {
 void register_errors(nanobind::module_& module);
 void register_embedder(nanobind::module_& module);
 void register_vectors(nanobind::module_& module);
-void register_client(nanobind::module_& module);
 void register_tokenizer(nanobind::module_& module);
 void register_model(nanobind::module_& module);
 void register_quantize(nanobind::module_& module);

@@ -9,5 +9,4 @@ NB_MODULE(_core, module) {
   embedforge::python::register_tokenizer(module);
   embedforge::python::register_embedder(module);
   embedforge::python::register_vectors(module);
-  embedforge::python::register_client(module);
 }

@@ -49,21 +49,10 @@ nb::object quantize(const FloatInput& vectors, const std::string& precision,
   return is_signed ? byte_array<int8_t>(std::move(bytes)) : byte_array<uint8_t>(std::move(bytes));
 }
 
-/// In place of a copy: cut to `dimensions` (0: all) and scaled to length 1.
-FloatArray cut_vectors(const FloatInput& vectors, size_t dimensions, bool normalize) {
-  auto matrix = std::make_unique<Matrix>(to_matrix(vectors));
-  {
-    const nb::gil_scoped_release unlocked;
-    cut_and_normalize(*matrix, dimensions, normalize);
-  }
-  return to_array(std::move(matrix));
-}
-
 }  // namespace
 
 void register_vectors(nb::module_& module) {
   module.def("quantize_vectors", quantize, "vectors"_a, "precision"_a, "ranges"_a);
-  module.def("cut_vectors", cut_vectors, "vectors"_a, "dimensions"_a, "normalize"_a);
 }
 
 }  // namespace embedforge::python

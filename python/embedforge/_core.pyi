@@ -18,6 +18,8 @@ class EmbedderInfo:
     @property
     def model_path(self) -> str: ...
     @property
+    def backend(self) -> str: ...
+    @property
     def runtime(self) -> str: ...
     @property
     def providers(self) -> list[str]: ...
@@ -38,57 +40,17 @@ class EmbedderInfo:
 
 class Embedder:
     @staticmethod
-    def load(
-        model: str,
-        file: str,
-        tokenizer: str,
-        backend: str,
-        device: str,
-        threads: int,
-        max_length: int,
-        pooling: str | None,
-        precision: str | None,
-        onnxruntime: dict[str, Any],
-    ) -> tuple[Embedder, list[str]]: ...
-    def encode(
-        self,
-        texts: Any,
-        batch_size: int,
-        normalize: bool,
-        prompt_name: str,
-        prompt: str,
-        dimensions: int,
-    ) -> npt.NDArray[np.float32]: ...
+    def load(model: str, **options: Any) -> tuple[Embedder, list[str]]: ...
+    def encode(self, texts: Any, **options: Any) -> npt.NDArray[np.float32]: ...
     def tokenize(self, text: str) -> TokenizedText: ...
     def count_tokens(self, text: str) -> int: ...
     def info(self) -> EmbedderInfo: ...
-    @property
-    def tokens_used(self) -> int: ...
-
-class Client:
-    @staticmethod
-    def open(
-        provider: str, model: str, base_url: str, api_key: str, timeout: float, retries: int
-    ) -> Client: ...
-    def embed(
-        self,
-        texts: Any,
-        normalize: bool,
-        dimensions: int,
-        batch_size: int,
-        input_type: str,
-        prompt_name: str,
-        prompt: str,
-    ) -> npt.NDArray[np.float32]: ...
+    def dimension(self) -> int: ...
     def usage(self) -> tuple[int, int, int]: ...
 
 def quantize_vectors(
     vectors: npt.NDArray[np.float32], precision: str, ranges: npt.NDArray[np.float32]
 ) -> npt.NDArray[Any]: ...
-def cut_vectors(
-    vectors: npt.NDArray[np.float32], dimensions: int, normalize: bool
-) -> npt.NDArray[np.float32]: ...
-
 class Encoding:
     @property
     def ids(self) -> list[int]: ...

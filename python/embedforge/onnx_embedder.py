@@ -10,22 +10,8 @@ import numpy.typing as npt
 
 from embedforge import _core
 from embedforge.embedder import Embedder
-from embedforge.errors import BadInputError, NotSupportedError
+from embedforge.errors import NotSupportedError
 from embedforge.texts import Texts
-
-
-def _find_onnx(model_path: str) -> str | None:
-    """The file within the folder; None for what is no folder."""
-    folder = Path(model_path)
-    if not folder.is_dir():
-        return None
-    for name in ("model.onnx", "onnx/model.onnx"):
-        if (folder / name).is_file():
-            return name
-    found = sorted(folder.glob("*.onnx")) or sorted(folder.glob("onnx/*.onnx"))
-    if not found:
-        raise BadInputError(f"No ONNX file found in {model_path}")
-    return str(found[0].relative_to(folder))
 
 
 class ONNXEmbedder:
@@ -55,7 +41,6 @@ class ONNXEmbedder:
         def load(backend: str) -> Embedder:
             return Embedder(
                 model_path,
-                file=_find_onnx(model_path),
                 tokenizer=tokenizer,
                 backend=backend,
                 device=device,

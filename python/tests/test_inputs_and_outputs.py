@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -147,13 +148,16 @@ def test_eight_threads_share_an_embedder(embedder: embedforge.Embedder) -> None:
     assert not wrong
 
 
-BARE = """
+NONE_OF_THEM = """
 import importlib.abc, sys
 class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("torch", "onnx", "onnxruntime", "transformers", "sentence_transformers", "tqdm"):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Refuse())
+"""
+BARE = """
+import sys
 import embedforge
 from embedforge.client import EmbeddingClient
 print(embedforge.Embedder(sys.argv[1]).encode(["hello"]).shape)
@@ -166,9 +170,14 @@ except NotImplementedError as error:
 """
 
 
-def test_without_torch_onnx_and_onnxruntime(converted: Path) -> None:
+def test_without_torch_onnx_and_onnxruntime(converted: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NONE_OF_THEM)  # for the torch worker, too
     done = subprocess.run(
-        [sys.executable, "-c", BARE, str(converted)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", BARE, str(converted)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines = done.stdout.splitlines()
     assert lines[:3] == ["(1, 384)", "(384,)", "(384,)"]

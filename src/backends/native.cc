@@ -1,11 +1,8 @@
 // The backend of embedforge's own engine.
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "backends/backend.h"
-#include "backends/head.h"
-#include "backends/text_model.h"
 #include "embedforge/error.h"
 #include "engine/engine.h"
 #include "engine/head.h"
@@ -15,33 +12,23 @@
 namespace embedforge {
 namespace {
 
-class NativeBackend : public LocalBackend {
- public:
-  NativeBackend(TextModel model, Engine engine, EmbedderInfo info)
-      : model_(std::move(model)), engine_(std::move(engine)), info_(std::move(info)) {}
+bool ends_in_scores(const Program& program) {
+  return program.pools_itself && std::ranges::any_of(program.head, [](const HeadStep& step) {
+           return std::holds_alternative<LinearStep>(step);
+         });
+}
 
-  Matrix embed(const TextBatch& batch) const override {
-    const TokenRows tokens = model_.tokenize(batch);
-    tokens_ += tokens.ids.size();
-    ++requests_;
-    Matrix out{batch.texts.size(), engine_.width(), {}};
-    out.values.resize(out.rows * out.columns);
-    engine_.pooled({tokens.ids, {}, tokens.offsets, tokens.skip}, out.values.data());
-    return out;
+/// Where the graph gives no more than pooled vectors, these count, whatever the folder says.
+/// Lengths are left to the callers, who normalize as they are asked to.
+void choose_head(Program& program, const EmbedderOptions& options, const MakeHead& head) {
+  if (!program.pools_itself) {
+    program.head = head(program.hidden_size);
+  } else if (options.pooling) {
+    program.head = {PoolStep{{*options.pooling}}};
   }
-
-  const TextModel& model() const override { return model_; }
-  EmbedderInfo info() const override { return info_; }
-  uint64_t tokens_used() const override { return tokens_; }
-  uint64_t requests_made() const override { return requests_; }
-
- private:
-  TextModel model_;
-  Engine engine_;
-  EmbedderInfo info_;
-  mutable std::atomic<uint64_t> tokens_ = 0;
-  mutable std::atomic<uint64_t> requests_ = 0;
-};
+  std::erase_if(program.head,
+                [](const HeadStep& step) { return std::holds_alternative<NormalizeStep>(step); });
+}
 
 Program program_of(const Graph& graph) {
   try {
@@ -55,7 +42,7 @@ Program program_of(const Graph& graph) {
 
 EmbedderInfo info_of(const Graph& graph, const Program& program, const Engine& engine) {
   EmbedderInfo info;
-  info.runtime = "native";
+  info.backend = "native";
   info.providers = {"CPUExecutionProvider"};
   for (const ValueInfo& input : graph.inputs) info.inputs.push_back(input.name);
   for (const ValueInfo& output : graph.outputs) info.outputs.push_back(output.name);
@@ -65,31 +52,53 @@ EmbedderInfo info_of(const Graph& graph, const Program& program, const Engine& e
   return info;
 }
 
+class NativeBackend : public TokenBackend {
+ public:
+  NativeBackend(const Graph& graph, const Program& program, const EngineOptions& options)
+      : engine_(program, options),
+        scores_(ends_in_scores(program)),
+        max_positions_(program.max_positions),
+        info_(info_of(graph, program, engine_)) {}
+
+  bool gives(Want want) const override {
+    return want == Want::kTokens || (want == Want::kScores) == scores_;
+  }
+
+  Result run(const TokenBatch& batch, Want want, size_t /*batch_size*/) const override {
+    const bool tokens = want == Want::kTokens;
+    Matrix out{tokens ? batch.ids.size() : batch.sequences(),
+               tokens ? engine_.hidden_size() : engine_.width(),
+               {}};
+    out.values.resize(out.rows * out.columns);
+    if (tokens) {
+      engine_.tokens(batch, out.values.data());
+      return TokenVectors{std::move(out)};
+    }
+    engine_.pooled(batch, out.values.data());
+    if (want == Want::kScores) return Scores{std::move(out)};
+    return PooledVectors{std::move(out)};
+  }
+
+  size_t max_positions() const override { return max_positions_; }
+  EmbedderInfo info() const override { return info_; }
+
+ private:
+  Engine engine_;
+  bool scores_;
+  size_t max_positions_;
+  EmbedderInfo info_;
+};
+
 }  // namespace
 
-std::unique_ptr<LocalBackend> open_native(const std::string& name, const EmbedderOptions& options) {
-  if (options.onnxruntime.device != Device::kCpu) {
-    throw_not_supported(
-        "the native engine runs on the CPU only; for a GPU use backend=\"onnxruntime\"");
-  }
-  TextModel model = TextModel::load(name, options);
-  const Graph graph = read_onnx(model.onnx);
+std::unique_ptr<TokenBackend> open_native(const std::filesystem::path& onnx,
+                                          const EmbedderOptions& options, const MakeHead& head) {
+  const Graph graph = read_onnx(onnx);
   Program program = program_of(graph);
-  model.limit_length(program.max_positions);
-  program.head = head_of(program, model.config, options.pooling);
-  if (program.pools_itself && program.head.size() > 1) {
-    throw_not_supported(model.onnx.string() +
-                        ": is a cross-encoder, which scores pairs; use `embedforge rerank`");
-  }
-  Engine engine(program,
-                {.compute = options.compute, .threads = options.threads, .model = model.onnx});
-  EmbedderInfo info = info_of(graph, program, engine);
-  return std::make_unique<NativeBackend>(std::move(model), std::move(engine), std::move(info));
-}
-
-std::unique_ptr<LocalBackend> open_local(const std::string& model, const EmbedderOptions& options) {
-  return options.runtime == Runtime::kNative ? open_native(model, options)
-                                             : open_onnxruntime(model, options);
+  if (!ends_in_scores(program)) choose_head(program, options, head);
+  return std::make_unique<NativeBackend>(
+      graph, program,
+      EngineOptions{.compute = options.compute, .threads = options.threads, .model = onnx});
 }
 
 }  // namespace embedforge

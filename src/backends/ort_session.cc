@@ -209,7 +209,7 @@ void Session::choose_output() {
                         ": has no output of floats [batch, tokens, width] or [batch, width]");
   }
   if (width_ == 0) {  // the file doesn't say: one token tells
-    const Output output = run({1, 1, {0}, {1}});
+    const Output output = run({1, 1, {0}, {1}, {0}});
     width_ = static_cast<size_t>(output.dims.back());
   }
 }
@@ -229,6 +229,8 @@ Output Session::run(const PaddedBatch& batch) const {
       data = batch.ids;
     } else if (inputs_[i] == "attention_mask") {
       data = batch.mask;
+    } else if (inputs_[i] == "token_type_ids" && !batch.types.empty()) {
+      data = batch.types;
     } else {
       data.assign(batch.ids.size(), 0);
       if (inputs_[i] == "position_ids") {

@@ -27,6 +27,7 @@ std::vector<Provider> wanted_providers(const OnnxRuntimeOptions& options);
 struct PaddedBatch {
   size_t rows = 0, columns = 0;
   std::vector<int64_t> ids, mask;
+  std::vector<int64_t> types;  // empty: all 0
 };
 
 struct Output {
@@ -48,6 +49,8 @@ class Session {
   const Library& library() const { return *library_; }
   /// True: run() gives [rows, width]; the graph pools by itself. False: [rows, columns, width].
   bool pooled() const { return rank_ == 2; }
+  /// True: what run() gives are the logits of a cross-encoder.
+  bool scores() const { return rank_ == 2 && outputs_[output_] == "logits"; }
   size_t width() const { return width_; }
 
   /// Thread-safe. Errors: kBadInput with ONNX Runtime's reason.

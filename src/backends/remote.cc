@@ -1,6 +1,5 @@
 // The backends of the providers that are reached over HTTP.
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <mutex>
@@ -33,20 +32,21 @@ std::string base_url(const Provider& provider, const std::string& given) {
   return url;
 }
 
-class RemoteBackend : public Backend {
+class RemoteBackend : public TextBackend {
  public:
-  explicit RemoteBackend(const RemoteOptions& options)
-      : provider_(find_provider(options.provider)),
-        model_(options.model),
-        url_(base_url(provider_, options.base_url)),
-        http_({.total_seconds = options.timeout, .retries = options.retries}),
+  RemoteBackend(const std::string& model, const EmbedderOptions& options)
+      : provider_(find_provider(options.backend)),
+        model_(model),
+        url_(base_url(provider_, options.server.base_url)),
+        http_({.total_seconds = options.server.timeout, .retries = options.server.retries}),
         most_texts_(provider_.most_texts) {
-    const bool needs_model = options.provider != "tei";
+    const bool needs_model = options.backend != "tei";
     if (needs_model && model_.empty())
-      throw_usage("provider " + options.provider + " needs the name of a model");
-    std::string key = !options.api_key.empty() ? options.api_key : environment(provider_.key_name);
+      throw_usage("provider " + options.backend + " needs the name of a model");
+    const std::string& given = options.server.api_key;
+    const std::string key = !given.empty() ? given : environment(provider_.key_name);
     if (key.empty() && provider_.key_required && url_ == provider_.address) {
-      throw_bad_input("provider " + options.provider + " needs a key: set " + provider_.key_name +
+      throw_bad_input("provider " + options.backend + " needs a key: set " + provider_.key_name +
                       " or give api_key");
     }
     if (!key.empty()) headers_.emplace_back("Authorization", "Bearer " + key);
@@ -79,8 +79,11 @@ class RemoteBackend : public Backend {
     }
     return out;
   }
-  uint64_t tokens_used() const override { return tokens_; }
-  uint64_t requests_made() const override { return requests_; }
+  EmbedderInfo info() const override {
+    EmbedderInfo info;
+    info.backend = provider_.name;
+    return info;
+  }
 
  private:
   /// As many as the server takes: text-embeddings-inference says so itself.
@@ -109,14 +112,14 @@ class RemoteBackend : public Backend {
                       std::to_string(call.texts.size()) + " after it is not valid UTF-8");
     }
     const HttpResponse response = http_.send(request);
-    ++requests_;
+    count(1, 0);
     if (response.status < 200 || response.status >= 300) fail(request, response);
     try {
       const json body = json::parse(response.body);
       ProviderAnswer answer = provider_.parse(body, call.texts.size());
       check(answer, call.texts.size());
       if (answer.tokens == 0) answer.tokens = header_tokens(response);
-      tokens_ += answer.tokens;
+      count(0, answer.tokens);
       return answer;
     } catch (const json::exception&) {
       throw Error(ErrorCode::kRemote, where(request) + " answered with something that is no JSON");
@@ -178,14 +181,12 @@ class RemoteBackend : public Backend {
   mutable std::mutex mutex_;
   mutable bool asked_ = false;
   mutable size_t most_texts_;
-  mutable std::atomic<uint64_t> tokens_ = 0;
-  mutable std::atomic<uint64_t> requests_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> open_remote(const RemoteOptions& options) {
-  return std::make_unique<RemoteBackend>(options);
+std::unique_ptr<TextBackend> open_remote(const std::string& model, const EmbedderOptions& options) {
+  return std::make_unique<RemoteBackend>(model, options);
 }
 
 }  // namespace embedforge

@@ -1,6 +1,5 @@
 // The backend of sentence-transformers: a Python process (python3 -m embedforge.torch_worker) that
 // gets a JSON line and answers with one, followed by its floats.
-#include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -15,23 +14,17 @@ namespace {
 
 using nlohmann::json;
 
-std::string python() {
+std::string python_of(const EmbedderOptions& options) {
+  if (!options.python.empty()) return options.python;
   const char* named = std::getenv("EMBEDFORGE_PYTHON");
   return named != nullptr && *named != '\0' ? named : "python3";
 }
 
-[[noreturn]] void missing() {
-  throw_not_supported(
-      "backend torch: `" + python() +
-      " -m embedforge.torch_worker` does not run; `pip install embedforge[torch]` for "
-      "that Python, or name another one in EMBEDFORGE_PYTHON");
-}
-
 class Worker {
  public:
-  Worker() {
+  explicit Worker(std::string python) : python_(std::move(python)) {
     try {
-      process_.emplace(ChildOptions{{python(), "-m", "embedforge.torch_worker"}, {}});
+      process_.emplace(ChildOptions{{python_, "-m", "embedforge.torch_worker"}, {}});
     } catch (const Error&) {
       missing();
     }
@@ -55,19 +48,33 @@ class Worker {
   }
 
  private:
+  [[noreturn]] void missing() const {
+    throw_not_supported(
+        "backend torch: `" + python_ +
+        " -m embedforge.torch_worker` does not run; `pip install embedforge[torch]` for "
+        "that Python, or name another one in EMBEDFORGE_PYTHON");
+  }
+
+  std::string python_;
   std::optional<ChildProcess> process_;
 };
 
-class TorchBackend : public Backend {
+class TorchBackend : public TextBackend {
  public:
-  TorchBackend(const std::string& model, const std::string& device, int max_length) {
-    worker_.ask({{"model", model}, {"device", device}, {"max_length", max_length}});
+  TorchBackend(const std::string& model, const EmbedderOptions& options)
+      : worker_(python_of(options)) {
+    const bool gpu = options.onnxruntime.device != Device::kCpu;
+    const json said = worker_.ask(
+        {{"model", model}, {"device", gpu ? "cuda" : "cpu"}, {"max_length", options.max_length}});
+    info_.backend = "torch";
+    info_.dimension = said.at("dimension").get<size_t>();
+    info_.max_length = said.at("max_length").get<size_t>();
+    info_.prompts = said.at("prompts").get<std::map<std::string, std::string>>();
+    info_.default_prompt_name = said.at("default_prompt_name").get<std::string>();
   }
 
   Matrix embed(const TextBatch& batch) const override {
     json request = {{"prompt", batch.prompt},
-                    {"prompt_name", batch.prompt_name},
-                    {"input_type", batch.input_type},
                     {"batch_size", batch.batch_size == 0 ? 32 : batch.batch_size},
                     {"texts", json::array()}};
     for (const std::string_view text : batch.texts) request["texts"].push_back(text);
@@ -76,12 +83,10 @@ class TorchBackend : public Backend {
     Matrix out{answer.at("rows").get<size_t>(), answer.at("columns").get<size_t>(), {}};
     out.values.resize(out.rows * out.columns);
     worker_.receive(out.values.data(), out.values.size() * sizeof(float));
-    ++requests_;
-    tokens_ += answer.at("tokens").get<uint64_t>();
+    count(1, answer.at("tokens").get<uint64_t>());
     return out;
   }
-  uint64_t tokens_used() const override { return tokens_; }
-  uint64_t requests_made() const override { return requests_; }
+  EmbedderInfo info() const override { return info_; }
 
  private:
   json ask(const json& request, size_t first) const {
@@ -94,15 +99,13 @@ class TorchBackend : public Backend {
 
   mutable std::mutex mutex_;
   mutable Worker worker_;
-  mutable std::atomic<uint64_t> tokens_ = 0;
-  mutable std::atomic<uint64_t> requests_ = 0;
+  EmbedderInfo info_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> open_torch(const std::string& model, const std::string& device,
-                                    int max_length) {
-  return std::make_unique<TorchBackend>(model, device, max_length);
+std::unique_ptr<TextBackend> open_torch(const std::string& model, const EmbedderOptions& options) {
+  return std::make_unique<TorchBackend>(model, options);
 }
 
 }  // namespace embedforge

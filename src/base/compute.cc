@@ -27,6 +27,8 @@ Compute compute_of(const std::string& name) {
   for (const auto& [compute, known] : kComputes) {
     if (name == known) return compute;
   }
+  if (name == "bfloat16") return Compute::kBfloat16;  // names until 0.1
+  if (name == "fp32") return Compute::kFloat32;
   throw_usage("compute must be one of auto, float32, bf16, int8, not \"" + name + "\"");
 }
 

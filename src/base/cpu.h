@@ -24,6 +24,9 @@ struct CpuFeatures {
 /// ARCH_REQ_XCOMP_PERM).
 const CpuFeatures& cpu_features();
 
+/// Fills in what cpuid tells; does nothing on other processors.
+void detect_x86(CpuFeatures& cpu);
+
 /// Those that it has, by the names of the fields above: "avx2 avx512".
 std::string feature_names();
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "config/model_folder.h"
 #include "embedforge/embedder.h"
 #include "embedforge/error.h"
 #include "embedforge/version.h"
@@ -35,17 +36,6 @@ Embedder load(const json& start) {
   options.threads = start.at("threads").get<int>();
   options.compute = static_cast<Compute>(start.at("precision").get<int>());
   return Embedder::load(start.at("onnx").get<std::string>(), options);
-}
-
-/// The weights beside the file count, too.
-uint64_t bytes_of(const std::filesystem::path& onnx) {
-  std::error_code none;
-  uint64_t bytes = std::filesystem::file_size(onnx, none);
-  for (const char* suffix : {".data", "_data"}) {
-    const std::filesystem::path data = onnx.string() + suffix;
-    if (std::filesystem::exists(data, none)) bytes += std::filesystem::file_size(data, none);
-  }
-  return bytes;
 }
 
 double since(Clock::time_point begin) {
@@ -82,7 +72,7 @@ void serve() {
   if (!std::getline(std::cin, line)) return;
   const Embedder embedder = load(json::parse(line));
   say({{"version", std::string("embedforge ") + kVersion},
-       {"bytes", bytes_of(embedder.model_path())}});
+       {"bytes", onnx_bytes(embedder.model_path())}});
   std::map<std::string, std::vector<std::string>> workloads;
   while (std::getline(std::cin, line)) {
     const json request = json::parse(line);

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "config/json_file.h"
-#include "convert/checkpoint.h"
 #include "graph/graph.h"
 
 namespace embedforge {

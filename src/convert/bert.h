@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "checkpoint/checkpoint.h"
 #include "config/json_file.h"
-#include "convert/checkpoint.h"
 #include "graph/graph.h"
 
 namespace embedforge {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "convert/weights.h"
+#include "checkpoint/weights.h"
 #include "embedforge/error.h"
 #include "embedforge/version.h"
 

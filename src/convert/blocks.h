@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "convert/graph_builder.h"
 #include "graph/graph.h"
 

@@ -4,10 +4,11 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "checkpoint/checkpoint.h"
 #include "config/json_file.h"
 #include "config/model_config.h"
+#include "config/model_folder.h"
 #include "convert/architectures.h"
-#include "convert/checkpoint.h"
 #include "convert/pooling.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
@@ -69,17 +70,6 @@ void copy_companion(const fs::path& from, const fs::path& to) {
   target.commit();
 }
 
-/// The written model with its external data.
-void list_model_files(ConvertResult& result) {
-  fs::path data = result.model;
-  data += ".data";
-  for (const fs::path& path : {result.model, data}) {
-    std::error_code missing;
-    const uint64_t bytes = fs::file_size(path, missing);
-    if (!missing) result.files.push_back({path, bytes});
-  }
-}
-
 Graph build(const fs::path& transformer, const ModelConfig& config, const ConvertOptions& options,
             ConvertResult& result) {
   const JsonFile settings = JsonFile::read(transformer / "config.json");
@@ -119,7 +109,7 @@ ConvertResult convert(const std::string& model, const fs::path& out,
   verify(graph, "convert");
   result.model = out / "onnx" / "model.onnx";
   write_onnx(graph, result.model);
-  list_model_files(result);
+  result.files = onnx_files(result.model);
   for (const fs::path& relative : companions(folder, config)) {
     copy_companion(folder / relative, out / relative);
     result.files.push_back({out / relative, fs::file_size(out / relative)});

@@ -3,8 +3,8 @@
 // GeGLU; scaled embeddings.
 #include <cmath>
 
+#include "checkpoint/weights.h"
 #include "convert/grouped_layer.h"
-#include "convert/weights.h"
 #include "embedforge/error.h"
 
 namespace embedforge {

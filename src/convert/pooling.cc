@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/dense.h"
+#include "checkpoint/weights.h"
 #include "convert/blocks.h"
-#include "convert/dense.h"
 #include "convert/graph_builder.h"
-#include "convert/weights.h"
 #include "embedforge/error.h"
 
 namespace embedforge {

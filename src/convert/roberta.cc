@@ -1,9 +1,9 @@
 // RoBERTa, XLM-RoBERTa and CamemBERT (transformers' RobertaConfig): BERT's layers; positions start
 // after the padding id.
+#include "checkpoint/weights.h"
 #include "convert/architectures.h"
 #include "convert/blocks.h"
 #include "convert/classic_layer.h"
-#include "convert/weights.h"
 
 namespace embedforge {
 

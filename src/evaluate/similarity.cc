@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "embedforge/error.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge::evaluation {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/mapped_file.h"
 #include "embedforge/error.h"
 #include "evaluate/similarity.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge::evaluation {
 namespace {

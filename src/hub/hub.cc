@@ -4,6 +4,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "config/model_folder.h"
 #include "embedforge/error.h"
 #include "hub/settings.h"
 
@@ -31,27 +32,19 @@ fs::path snapshot_of(const std::string& id) {
   return snapshot;
 }
 
-bool has_any(const fs::path& folder, std::initializer_list<const char*> names) {
-  return std::ranges::any_of(names, [&](const char* name) {
-    std::error_code ignored;
-    return fs::exists(folder / name, ignored);
-  });
-}
-
 bool has_weights(const fs::path& snapshot) {
   for (const fs::path& folder : {snapshot, snapshot / "0_Transformer"}) {
-    if (has_any(folder, {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                         "pytorch_model.bin.index.json"}))
-      return true;
+    if (has_any(folder, weight_names())) return true;
   }
   return false;
 }
 
 fs::path cached_or_pulled(const std::string& id, PullWhat what) {
   fs::path snapshot = snapshot_of(id);
-  const bool cached =
-      !snapshot.empty() &&
-      (what == PullWhat::kOnnx ? has_any(snapshot, {"onnx", "model.onnx"}) : has_weights(snapshot));
+  const bool cached = !snapshot.empty() &&
+                      (what == PullWhat::kOnnx
+                           ? fs::exists(snapshot / "onnx") || fs::exists(snapshot / "model.onnx")
+                           : has_weights(snapshot));
   if (cached) return snapshot;
   const bool offline = hub_settings().offline;
   const bool has_owner = id.find('/') != std::string::npos;  // else it may be a mistyped folder
@@ -71,6 +64,10 @@ fs::path cached_or_pulled(const std::string& id, PullWhat what) {
 }
 
 }  // namespace
+
+fs::path ResolvedModel::onnx(const std::string& named) const {
+  return named.empty() && !file.empty() ? file : find_onnx(folder, named);
+}
 
 std::string cache_folder_name(const std::string& id) {
   if (!is_hub_id(id)) throw_bad_input("\"" + id + "\": no such folder or file, and not a hub id");

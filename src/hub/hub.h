@@ -13,6 +13,10 @@ struct ResolvedModel {
   std::filesystem::path
       folder;  // the model folder; for an .onnx file: that of its tokenizer and settings
   std::filesystem::path file;  // the .onnx file when the model was named by one, else empty
+
+  /// The .onnx file that is meant: `named` as find_onnx() takes it, "" for the one that the model
+  /// was named by, else the folder's. Errors: as find_onnx().
+  std::filesystem::path onnx(const std::string& named = "") const;
 };
 
 /// The folder of Hugging Face's cache: HF_HUB_CACHE, else HF_HOME/hub, else

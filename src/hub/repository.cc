@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "config/json_file.h"
+#include "config/model_folder.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -85,12 +86,9 @@ class Choice {
     }
   }
   bool add_onnx() {
-    for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
+    for (const char* name : onnx_names()) {
       if (!has(name)) continue;
-      add([&](const std::string& path) {  // with what it keeps beside it
-        return path == name || path == std::string(name) + "_data" ||
-               path == std::string(name) + ".data";
-      });
+      add([&](const std::string& path) { return path == name || is_external_data(path, name); });
       return true;
     }
     return false;

@@ -15,23 +15,27 @@ struct Entry {
   const char* needs;
 };
 
-/// AVX-512 VNNI came before AVX-512 BF16.
-KernelTable avx512_table(const CpuFeatures& cpu) {
-  KernelTable table = make_avx512_table();
-  if (!cpu.avx512_bf16) table.bf16 = {};
-  return table;
+/// The tables of this architecture, best first.
+#ifdef __x86_64__
+std::vector<Entry> own_entries(const CpuFeatures& cpu) {
+  KernelTable avx512 = make_avx512_table();
+  if (!cpu.avx512_bf16) avx512.bf16 = {};  // AVX-512 VNNI came before AVX-512 BF16
+  return {{make_amx_table(), cpu.avx512_vnni && cpu.avx512_bf16 && cpu.amx_int8 && cpu.amx_bf16,
+           "AMX tiles with int8 and bf16, and AVX-512 with VNNI and BF16"},
+          {avx512, cpu.avx512_vnni, "AVX-512 (F, BW, DQ, VL) with VNNI"},
+          {make_avx2_table(), cpu.avx2, "AVX2, FMA and F16C"}};
 }
+#else
+std::vector<Entry> own_entries(const CpuFeatures& /*cpu*/) { return {}; }
+#endif
 
 /// Best first.
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all = [] {
-    const CpuFeatures& cpu = cpu_features();
-    return std::vector<Entry>{
-        {make_amx_table(), cpu.avx512_vnni && cpu.avx512_bf16 && cpu.amx_int8 && cpu.amx_bf16,
-         "AMX tiles with int8 and bf16, and AVX-512 with VNNI and BF16"},
-        {avx512_table(cpu), cpu.avx512_vnni, "AVX-512 (F, BW, DQ, VL) with VNNI"},
-        {make_avx2_table(), cpu.avx2, "AVX2, FMA and F16C"},
-        {make_reference_table(), true, ""}};
+    std::vector<Entry> found = own_entries(cpu_features());
+    found.push_back({make_portable_table(), true, ""});
+    found.push_back({make_reference_table(), true, ""});
+    return found;
   }();
   return all;
 }

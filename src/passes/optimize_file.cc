@@ -5,6 +5,7 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "config/model_folder.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
@@ -22,19 +23,6 @@ constexpr std::array<std::pair<const char*, OptimizeLevel>, 4> kLevels = {
      {"basic", OptimizeLevel::kBasic},
      {"extended", OptimizeLevel::kExtended},
      {"all", OptimizeLevel::kAll}}};
-
-fs::path find_source(const std::string& model, const fs::path& input) {
-  const ResolvedModel resolved = resolve_model(model);
-  if (input.empty() && !resolved.file.empty()) return resolved.file;
-  if (input.empty()) {
-    for (const char* name : {"onnx/model.onnx", "model.onnx"}) {
-      if (fs::exists(resolved.folder / name)) return resolved.folder / name;
-    }
-    throw_bad_input(model + ": has no onnx/model.onnx; make it with embedforge convert, or name " +
-                    "another file with --input");
-  }
-  return fs::exists(input) || input.is_absolute() ? input : resolved.folder / input;
-}
 
 bool has_external_data(const Graph& graph, const fs::path& path) {
   uint64_t bytes = 0;
@@ -67,7 +55,7 @@ OptimizeResult optimize(const std::string& model, const fs::path& out,
   const auto start = std::chrono::steady_clock::now();
   check_pass_names(options.disabled);
   OptimizeResult result;
-  result.source = find_source(model, input);
+  result.source = resolve_model(model).onnx(input.string());
   Graph graph = read_onnx(result.source);
   result.model = !out.empty()
                      ? out
@@ -81,13 +69,7 @@ OptimizeResult optimize(const std::string& model, const fs::path& out,
   } else {
     write_onnx(graph, result.model);
   }
-  fs::path data = result.model;
-  data += ".data";
-  for (const fs::path& path : {result.model, data}) {
-    std::error_code missing;
-    const uint64_t bytes = fs::file_size(path, missing);
-    if (!missing) result.files.push_back({path, bytes});
-  }
+  result.files = onnx_files(result.model);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

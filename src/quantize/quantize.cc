@@ -4,9 +4,9 @@
 #include <cmath>
 #include <set>
 
-#include "backends/head.h"
 #include "base/atomic_file.h"
 #include "base/threads.h"
+#include "embed/head.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
@@ -108,7 +108,7 @@ void check_options(const QuantizeOptions& options) {
 /// What the model folder says.
 struct Settings {
   ModelConfig config;          // with no longer texts than the graph takes
-  std::vector<HeadStep> head;  // empty for a graph that doesn't run here
+  std::vector<HeadStep> head;  // empty for a graph that pools itself or doesn't run here
 };
 
 Settings settings_of(const ResolvedModel& resolved, const Graph& graph) {
@@ -123,7 +123,7 @@ Settings settings_of(const ResolvedModel& resolved, const Graph& graph) {
   int64_t& longest = out.config.max_length;
   const auto most = static_cast<int64_t>(program.max_positions);
   if (most > 0) longest = longest > 0 ? std::min(longest, most) : most;
-  out.head = head_of(program, out.config, std::nullopt);
+  if (!program.pools_itself) out.head = read_head(out.config, std::nullopt, program.hidden_size);
   return out;
 }
 

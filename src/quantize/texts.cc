@@ -6,7 +6,7 @@
 #include <array>
 #include <random>
 
-#include "backends/text.h"
+#include "embed/text.h"
 #include "embedforge/error.h"
 #include "quantize/default_texts.h"
 #include "tokenize/tokenizer.h"

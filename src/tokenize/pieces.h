@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge {
 

@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "tokenize/models/token.h"
+#include "tokenize/models/word_cache.h"
 #include "tokenize/pieces.h"
-#include "tokenize/token.h"
-#include "tokenize/word_cache.h"
 
 namespace embedforge {
 

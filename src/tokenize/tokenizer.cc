@@ -6,10 +6,10 @@
 
 #include "base/mapped_file.h"
 #include "embedforge/error.h"
-#include "tokenize/legacy_files.h"
+#include "tokenize/files/legacy_files.h"
+#include "tokenize/post/truncate.h"
 #include "tokenize/tokenizer_impl.h"
-#include "tokenize/truncate.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge {
 namespace {

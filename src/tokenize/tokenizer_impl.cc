@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "tokenize/code_points.h"
-#include "tokenize/utf8.h"
+#include "tokenize/unicode/code_points.h"
+#include "tokenize/unicode/utf8.h"
 
 namespace embedforge {
 

@@ -9,8 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "tokenize/bert_fast_path.h"
-#include "tokenize/components.h"
+#include "tokenize/files/components.h"
+#include "tokenize/models/bert_fast_path.h"
 #include "tokenize/scratch.h"
 #include "tokenize/tokenizer.h"
 

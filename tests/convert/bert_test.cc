@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "convert/expect_error.h"
 #include "convert/reference.h"
-#include "convert/tiny_bert.h"
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
 #include "graph/verify.h"
+#include "support/expect_error.h"
+#include "support/tiny_bert.h"
 #include "temporary_folder.h"
 
 namespace embedforge {

@@ -172,7 +172,7 @@ TEST_P(Int8Bits, AreThoseOfAvx2) {
   EXPECT_EQ(vectors(GetParam(), 2), vectors("avx2", 1));
 }
 
-INSTANTIATE_TEST_SUITE_P(Tables, Int8Bits, ::testing::Values("avx512", "amx"),
+INSTANTIATE_TEST_SUITE_P(Tables, Int8Bits, ::testing::Values("portable", "avx512", "amx"),
                          [](const auto& info) { return info.param; });
 
 TEST(Engine, LongSequencesAndEmptyOnes) {

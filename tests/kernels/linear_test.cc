@@ -164,6 +164,18 @@ TEST_P(LinearTest, Bfloat16) {
 
 TEST_P(LinearTest, Int8) { expect_like_reference(table_->i8, table("reference").i8, true, 1e-6); }
 
+TEST_P(LinearTest, Int8GivesTheSameBitsInEveryTable) {
+  if (GetParam() == "reference") GTEST_SKIP() << "adds in its own order";
+  for (const Shape& shape : kShapes) {
+    Problem p(shape);
+    for (const Act act : {Act::kNone, Act::kGelu, Act::kGeluTanh, Act::kSilu, Act::kTanh}) {
+      EXPECT_EQ(run(table_->i8, p, p.bytes, act, true, true, kFloatGroup),
+                run(table("portable").i8, p, p.bytes, act, true, true, kFloatGroup))
+          << shape.rows << "x" << shape.k << "x" << shape.n << " " << static_cast<int>(act);
+    }
+  }
+}
+
 /// Rows of few large values among small ones, of extremes only, and of one outlier: what a pair of
 /// products in 16 bits can't hold without saturation.
 TEST_P(LinearTest, Int8RowsOfExtremes) {

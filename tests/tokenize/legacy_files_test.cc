@@ -1,5 +1,5 @@
 // Tokenizers without a tokenizer.json give the same as the tokenizer.json that says the same.
-#include "tokenize/legacy_files.h"
+#include "tokenize/files/legacy_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

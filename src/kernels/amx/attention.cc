@@ -9,8 +9,8 @@
 #include "kernels/amx/tiles.h"
 #include "kernels/amx/transpose.h"
 #include "kernels/amx/units.h"
-#include "kernels/avx512/vectors.h"
 #include "kernels/simd/softmax.h"
+#include "kernels/tables.h"
 
 namespace embedforge::kernels {
 namespace {
@@ -289,7 +289,7 @@ class Head {
 
 size_t amx_attention_workspace(int length, int head_size) noexcept {
   const size_t tiles = Layout(length, head_size).total;
-  const size_t vectors = avx512_attention_workspace(length, head_size);
+  const size_t vectors = kAvx512Floats.attention_workspace(length, head_size);
   return tiles > vectors ? tiles : vectors;
 }
 

@@ -7,10 +7,10 @@
 // entry.
 #include "kernels/avx2/rows_i8.h"
 #include "kernels/avx2/simd.h"
-#include "kernels/avx2/vectors.h"
 #include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
 #include "kernels/simd/with_count.h"
+#include "kernels/tables.h"
 
 namespace embedforge::kernels {
 namespace {

@@ -1,4 +1,5 @@
-// The vector type that the bodies in kernels/simd/ are instantiated with: 8 floats.
+// The vector type that the bodies in kernels/simd/ are instantiated with (simd/concept.h): 8
+// floats.
 #pragma once
 
 #include <immintrin.h>
@@ -30,11 +31,10 @@ struct Simd {
   static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
   static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
   static F div(F a, F b) { return _mm256_div_ps(a, b); }
-  static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }  // a * b + c
+  static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   static F min(F a, F b) { return _mm256_min_ps(a, b); }
   static F max(F a, F b) { return _mm256_max_ps(a, b); }
   static F round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-  /// p * 2^n for a whole n in -127..127 (zero at -127).
   static F scale_by_power(F p, F n) {
     const __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(e, 23)));
@@ -54,11 +54,9 @@ struct Simd {
     s = _mm_min_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_min_ss(s, _mm_movehdup_ps(s)));
   }
-  /// The first n lanes of v, `other` in the rest.
   static F keep_first(F v, int n, F other) {
     return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(first(n)));
   }
-  /// Lanes 0..255 (rounded to nearest even) to bytes.
   static void store_bytes(uint8_t* p, F v) {
     const __m256i i = _mm256_cvtps_epi32(v);
     const __m128i w = _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
@@ -69,27 +67,20 @@ struct Simd {
   }
   static void store_ints(int32_t* p, I v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
   static I set1_int(int32_t v) { return _mm256_set1_epi32(v); }
-  /// Rounded to nearest even.
   static I to_int(F v) { return _mm256_cvtps_epi32(v); }
   static F to_float(I v) { return _mm256_cvtepi32_ps(v); }
-  /// sum + a.low * b.low + a.high * b.high of the 16-bit halves of each lane.
   static I add_pairs(I sum, I a, I b) {
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
     asm volatile("" : "+x"(sum));  // keeps g++ 12 from taking a tile's broadcasts up all at once
     return sum;
   }
-  /// Lanes within +-32767 (rounded to nearest even) to 16 bits.
   static void store_shorts(int16_t* p, F v) {
     const __m256i i = to_int(v);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                      _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
   }
-  /// The same, `low` and `high` as the halves of a lane.
   static I join_shorts(F low, F high) {
     return _mm256_blend_epi16(to_int(low), _mm256_slli_epi32(to_int(high), 16), 0xAA);
-  }
-  static F load_ints(const int32_t* p) {
-    return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
 };
 

@@ -5,10 +5,10 @@
 #include <cstring>
 
 #include "kernels/avx512/simd.h"
-#include "kernels/avx512/vectors.h"
 #include "kernels/simd/finish.h"
 #include "kernels/simd/rows.h"
 #include "kernels/simd/with_count.h"
+#include "kernels/tables.h"
 
 namespace embedforge::kernels {
 namespace {

@@ -1,11 +1,11 @@
 // 8-bit linear layer with vpdpbusd (AVX-512 VNNI): u8 rows times s8 panels of 64 columns, exact
 // 32-bit sums. Cost of 6 rows x 64 columns x 4 k: 24 vpdpbusd, 4 loads, 6 broadcasts.
 #include "kernels/avx512/simd.h"
-#include "kernels/avx512/vectors.h"
 #include "kernels/simd/finish_i8.h"
 #include "kernels/simd/pack_i8.h"
 #include "kernels/simd/rows.h"
 #include "kernels/simd/with_count.h"
+#include "kernels/tables.h"
 
 namespace embedforge::kernels {
 namespace {

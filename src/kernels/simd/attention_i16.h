@@ -3,12 +3,11 @@
 #pragma once
 
 #include "kernels/simd/attention_f32.h"
+#include "kernels/simd/gemm_i16.h"
 #include "kernels/simd/steps_i16.h"
 
 namespace embedforge::kernels {
 namespace {
-
-using I = Simd::I;
 
 /// Rows of 16-bit values are read in pairs and written in whole vectors.
 inline int padded_pairs(int width) { return round_up(width, Simd::kWidth) / 2; }
@@ -67,46 +66,6 @@ inline void pack_values(const AttentionArgs& a, const Workspace16& w, float fact
       }
     }
   }
-}
-
-/// out [kRows, kPanel] = a [kRows, pairs] * panel [pairs][kPanel] as floats.
-template <int kRows>
-[[gnu::noinline]] inline void multiply16(const int32_t* a, int a_stride, const int32_t* panel,
-                                         int pairs, float* out, int out_stride) {
-  I sum[kRows][Simd::kGemmVectors];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Simd::kGemmVectors; ++v) sum[r][v] = Simd::set1_int(0);
-  }
-  for (int i = 0; i < pairs; ++i, panel += kPanel) {
-    I b[Simd::kGemmVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < Simd::kGemmVectors; ++v) b[v] = Simd::load_int(panel + v * Simd::kWidth);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const I x = Simd::set1_int(a[r * a_stride + i]);
-#pragma GCC unroll 4
-      for (int v = 0; v < Simd::kGemmVectors; ++v) {
-        sum[r][v] = Simd::add_pairs(sum[r][v], x, b[v]);
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Simd::kGemmVectors; ++v) {
-      Simd::store(out + r * out_stride + v * Simd::kWidth, Simd::to_float(sum[r][v]));
-    }
-  }
-}
-
-/// multiply16 for 1..kGemmRows rows.
-inline void multiply16_rows(int rows, const int32_t* a, int a_stride, const int32_t* panel,
-                            int pairs, float* out, int out_stride) {
-  with_count<Simd::kGemmRows>(rows, [&](auto count) {
-    multiply16<decltype(count)::value>(a, a_stride, panel, pairs, out, out_stride);
-  });
 }
 
 inline void attention_i16(const AttentionArgs& a) noexcept {

@@ -15,7 +15,7 @@ namespace {
 /// `sums`: of the row; `scales`: a packed panel's head: column scales, then scaled column sums.
 template <int kColumns>
 inline F i8_value(RowScale row, const int32_t* sums, const float* scales, int c) {
-  const F scaled = Simd::mul(Simd::load_ints(sums + c), Simd::load(scales + c));
+  const F scaled = Simd::mul(Simd::to_float(Simd::load_int(sums + c)), Simd::load(scales + c));
   return Simd::fma(Simd::load(scales + kColumns + c), Simd::set1(row.offset),
                    Simd::mul(scaled, Simd::set1(row.scale)));
 }

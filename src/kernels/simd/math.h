@@ -1,11 +1,13 @@
 // exp and the activations on vectors. Include after a simd.h; everything has internal linkage.
 #pragma once
 
+#include "kernels/simd/concept.h"
 #include "kernels/table.h"
 
 namespace embedforge::kernels {
 namespace {
 
+static_assert(SimdOperations<Simd>);
 using F = Simd::F;
 
 /// e^x for x <= 88: x = n ln 2 + r, Taylor to r^6 on |r| <= 0.347 (relative error 1.3e-7). Below

@@ -47,6 +47,9 @@ struct Partial {
       halves[h] = combine(combine(part[h], part[kHalves + h]),
                           combine(part[2 * kHalves + h], part[3 * kHalves + h]));
     }
+    if constexpr (kHalves == 4) {  // vectors of 4, 8 or 16 lanes, as the concept says
+      return combine(combine(halves[0], halves[2]), combine(halves[1], halves[3]));
+    }
     return kHalves == 1 ? halves[0] : combine(halves[0], halves[kHalves - 1]);
   }
   float sum() const { return Simd::sum(combined(Simd::add)); }
@@ -60,7 +63,7 @@ template <typename Function>
 inline void each_vector_in_parts(int width, Function f) {
   int i = 0;
   for (; i + 4 * kLanes <= width; i += 4 * kLanes) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int p = 0; p < kParts; ++p) f(i + p * Simd::kWidth, Simd::kWidth, p);
   }
   int part = 0;
@@ -169,15 +172,18 @@ inline RowScale row_scale(const Row& x, int k) {
   return {(high.largest() - smallest) / 255.0F, smallest};
 }
 
-/// q = round((x - offset) / scale), written to q[0, k). Writes whole vectors: q has room up to a
-/// multiple of the width.
-template <typename Row>
-inline void quantize_row(const Row& x, int k, RowScale s, uint8_t* q) {
+inline void store_steps(uint8_t* q, F v) { Simd::store_bytes(q, v); }
+inline void store_steps(int16_t* q, F v) { Simd::store_shorts(q, v); }
+
+/// q = round((x - offset) / scale), written to q[0, k). Writes whole vectors (zeros past k): q has
+/// room up to a multiple of the width.
+template <typename Row, typename Step>
+inline void quantize_row(const Row& x, int k, RowScale s, Step* q) {
   const F inverse = Simd::set1(s.scale > 0 ? 1.0F / s.scale : 0.0F);
   const F offset = Simd::set1(s.offset);
   each_vector(k, [&](int i, int n) {
     const F v = Simd::mul(Simd::sub(x.load(i, n), offset), inverse);
-    Simd::store_bytes(q + i, Simd::keep_first(Simd::min(v, Simd::set1(255.0F)), n, Simd::zero()));
+    store_steps(q + i, Simd::keep_first(Simd::min(v, Simd::set1(255.0F)), n, Simd::zero()));
   });
 }
 

@@ -1,0 +1,37 @@
+// Takes: a model on this machine. Gives: vectors of texts, or scores of pairs: its tokenizer, then
+// whoever runs its network. Never: cuts or normalizes.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "backends/backend.h"
+#include "embed/text_model.h"
+
+namespace embedforge {
+
+class LocalModel : public TextBackend {
+ public:
+  /// `want`: what will be asked of it, kPooled or kScores. Errors: those of TextModel::load and of
+  /// the backend that the options name; kNotSupported for a file that gives something else.
+  static std::unique_ptr<LocalModel> load(const std::string& model, const EmbedderOptions& options,
+                                          Want want);
+
+  Matrix embed(const TextBatch& batch) const override;
+  /// The logits of the query with each text, [texts, labels]; `first`: the first text's index.
+  Matrix score(std::string_view query, std::span<const std::string> texts, size_t first) const;
+
+  EmbedderInfo info() const override { return info_; }
+  const TextModel& text() const { return text_; }
+
+ private:
+  explicit LocalModel(TextModel text) : text_(std::move(text)) {}
+
+  TextModel text_;
+  std::unique_ptr<TokenBackend> backend_;
+  EmbedderInfo info_;
+};
+
+}  // namespace embedforge

@@ -1,0 +1,87 @@
+#include "embed/text_model.h"
+
+#include <algorithm>
+
+#include "embed/text.h"
+#include "embedforge/error.h"
+#include "hub/hub.h"
+
+namespace embedforge {
+namespace {
+
+/// append(text) for each, then its end. An error names the text by its index.
+template <typename Texts, typename Append>
+void each_text(const Texts& texts, size_t first, TokenizedTexts& out, Append append) {
+  out.offsets.reserve(texts.size() + 1);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    try {
+      append(texts[i]);
+    } catch (const Error& e) {
+      throw Error(e.code(), "text " + std::to_string(first + i) + ": " + e.what());
+    }
+    out.offsets.push_back(out.ids.size());
+  }
+}
+
+}  // namespace
+
+TextModel TextModel::load(const std::string& model, const EmbedderOptions& options) {
+  const ResolvedModel resolved = resolve_model(model);
+  std::filesystem::path onnx = resolved.onnx(options.file);
+  // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
+  const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
+  ModelConfig config = read_model_config(beside_tokenizer ? std::filesystem::path(options.tokenizer)
+                                                          : resolved.folder);
+  Tokenizer tokenizer = Tokenizer::load(
+      options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer));
+  const auto length = static_cast<size_t>(
+      options.max_length > 0 ? options.max_length : std::max<int64_t>(0, config.max_length));
+  return {std::move(onnx), std::move(config), std::move(tokenizer), length};
+}
+
+void TextModel::limit_length(size_t most) {
+  if (most > 0) max_length = max_length == 0 ? most : std::min(max_length, most);
+}
+
+std::string_view TextModel::prepared(std::string_view text, std::string_view prompt,
+                                     std::string& changed) const {
+  if (!prompt.empty()) {
+    changed = prompt;
+    changed += text;
+    text = changed;
+  }
+  text = strip(text);
+  if (!config.lower_case) return text;
+  changed = lower(text);
+  return changed;
+}
+
+TokenizedTexts TextModel::tokenize(const TextBatch& batch) const {
+  TokenizedTexts out;
+  std::string changed;
+  each_text(batch.texts, batch.first, out, [&](std::string_view text) {
+    tokenizer.append_ids(prepared(text, batch.prompt, changed), {.max_length = max_length},
+                         out.ids);
+  });
+  if (!batch.prompt.empty() && !config.include_prompt) {
+    // As sentence-transformers counts: the prompt by itself, without a special token at its end.
+    const Encoding prompt =
+        tokenizer.encode(prepared(batch.prompt, "", changed), {.max_length = max_length});
+    out.skip = prompt.ids.size();
+    if (out.skip > 0 && prompt.special.back() != 0) --out.skip;
+  }
+  return out;
+}
+
+TokenizedTexts TextModel::tokenize_pairs(std::string_view query, std::span<const std::string> texts,
+                                         size_t first) const {
+  TokenizedTexts out;
+  each_text(texts, first, out, [&](std::string_view text) {
+    const Encoding pair = tokenizer.encode_pair(query, text, {.max_length = max_length});
+    out.ids.insert(out.ids.end(), pair.ids.begin(), pair.ids.end());
+    out.type_ids.insert(out.type_ids.end(), pair.type_ids.begin(), pair.type_ids.end());
+  });
+  return out;
+}
+
+}  // namespace embedforge

@@ -1,0 +1,51 @@
+// Takes: a model's name. Gives: everything of it but the network: files, settings, tokenizer; texts
+// become a token batch. Never: knows who runs the network.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/backend.h"
+#include "base/token_batch.h"
+#include "config/model_config.h"
+#include "tokenize/tokenizer.h"
+
+namespace embedforge {
+
+/// The tokens of texts, or of pairs of texts (with types), one after another.
+struct TokenizedTexts {
+  std::vector<int32_t> ids, type_ids;
+  std::vector<size_t> offsets = {0};
+  size_t skip = 0;
+
+  TokenBatch batch() const { return {ids, type_ids, offsets, skip}; }
+};
+
+struct TextModel {
+  std::filesystem::path onnx;
+  ModelConfig config;
+  Tokenizer tokenizer;
+  size_t max_length = 0;  // 0: no bound
+
+  /// Errors: kBadInput with the file.
+  static TextModel load(const std::string& model, const EmbedderOptions& options);
+
+  /// No text may have more tokens than this; 0: no bound.
+  void limit_length(size_t most);
+  /// The text as the tokenizer gets it: prompt before it, white space off, lower case if the model
+  /// wants that. `changed` holds it if need be.
+  std::string_view prepared(std::string_view text, std::string_view prompt,
+                            std::string& changed) const;
+  /// Errors: kBadInput for invalid UTF-8, with the text's index counted from batch.first.
+  TokenizedTexts tokenize(const TextBatch& batch) const;
+  /// The query with each text; `first`: the first one's index, for messages.
+  TokenizedTexts tokenize_pairs(std::string_view query, std::span<const std::string> texts,
+                                size_t first) const;
+};
+
+}  // namespace embedforge
