@@ -200,6 +200,23 @@ def write_modules(family: Family, folder: Path, dense: bool = False) -> None:
     (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": family.limit}))
 
 
+def write_dense(folder: Path, width: int) -> torch.nn.Linear:
+    """A Dense module from HIDDEN to `width` values, with tanh."""
+    torch.manual_seed(3)
+    dense = torch.nn.Linear(HIDDEN, width)
+    folder.mkdir()
+    settings = {
+        "in_features": HIDDEN,
+        "out_features": width,
+        "bias": True,
+        "activation_function": "torch.nn.modules.activation.Tanh",
+    }
+    (folder / "config.json").write_text(json.dumps(settings))
+    state = {f"linear.{name}": value for name, value in dense.state_dict().items()}
+    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    return dense
+
+
 def make_model(family: Family, folder: Path) -> torch.nn.Module:
     """The random model, its config.json and its tensors."""
     torch.manual_seed(11)

@@ -28,18 +28,7 @@ def test_dense_module(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     model = checkpoints.make_checkpoint("roberta", folder)
     checkpoints.write_modules(family, folder, dense=True)
-    torch.manual_seed(3)
-    dense = torch.nn.Linear(checkpoints.HIDDEN, 20)
-    (folder / "2_Dense").mkdir()
-    settings = {
-        "in_features": checkpoints.HIDDEN,
-        "out_features": 20,
-        "bias": True,
-        "activation_function": "torch.nn.modules.activation.Tanh",
-    }
-    (folder / "2_Dense" / "config.json").write_text(json.dumps(settings))
-    state = {f"linear.{name}": value for name, value in dense.state_dict().items()}
-    save_file(state, folder / "2_Dense" / "model.safetensors", {"format": "pt"})
+    dense = checkpoints.write_dense(folder / "2_Dense", 20)
     texts = checkpoints.sample_texts(family)
     inputs = checkpoints.feeds(family, folder, texts)
     hidden = checkpoints.torch_hidden(model, inputs)

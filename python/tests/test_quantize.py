@@ -14,7 +14,9 @@ import onnxruntime
 import pytest
 from tokenizers import Tokenizer
 
+import checkpoints
 import embedforge
+from checkpoints import FAMILIES
 from conftest import CLI, Run
 from texts import passages, sentences
 
@@ -187,6 +189,33 @@ def test_target_cosine(converted: Path, tmp_path: Path, run: Run) -> None:
     assert done.returncode == 4
     assert "not reached" in done.stderr
     assert out.exists()
+
+
+@pytest.mark.parametrize("kind", ["last token", "dense", "max"])
+def test_cosines_are_of_the_vectors_that_users_get(tmp_path: Path, kind: str) -> None:
+    """Not of mean-pooled ones, where the model folder makes others of the tokens."""
+    name = "qwen3" if kind == "last token" else "roberta"
+    family = FAMILIES[name]
+    checkpoint = tmp_path / "checkpoint"
+    checkpoints.make_checkpoint(name, checkpoint)
+    if kind == "dense":
+        checkpoints.write_modules(family, checkpoint, dense=True)
+        checkpoints.write_dense(checkpoint / "2_Dense", 20)
+    if kind == "max":
+        settings = {"word_embedding_dimension": checkpoints.HIDDEN, "pooling_mode_max_tokens": True}
+        (checkpoint / "1_Pooling" / "config.json").write_text(json.dumps(settings))
+    folder = tmp_path / "out"
+    embedforge.convert(checkpoint, folder)
+    texts = [text for text in checkpoints.sample_texts(family) if text]
+    texts = [f"{text} {i}" for i in range(3) for text in texts]
+    result = embedforge.quantize(folder, folder / "onnx" / "int8.onnx", calibration=texts)
+    held = texts[-len(result.cosines) :]
+    exact = embedforge.Embedder(folder).encode(held)
+    rounded = embedforge.Embedder(folder, file="onnx/int8.onnx").encode(held)
+    cosines = np.sort((exact.astype(np.float64) * rounded).sum(axis=1))
+    assert len(held) >= 4
+    assert np.abs(cosines - np.array(result.cosines)).max() < 1e-6
+    assert cosines.max() < 1 - 1e-6, "too good to tell vectors apart"
 
 
 def test_exclude(converted: Path, tmp_path: Path, run: Run) -> None:

@@ -10,10 +10,13 @@
 namespace embedforge::quantization {
 
 std::vector<float> sentence_embeddings(const Graph& graph, const TokenBatch& batch,
-                                       const ModelConfig& config, int threads) {
+                                       const std::vector<HeadStep>& head, int threads) {
   Program program = raise(graph);
-  program.head = {
-      PoolStep{{config.pooling.front() == Pooling::kCls ? Pooling::kCls : Pooling::kMean}}};
+  if (program.pools_itself) {
+    program.head.resize(1);
+  } else {
+    program.head = head;
+  }
   const Engine engine(program, {.threads = threads});
   std::vector<float> out(batch.sequences() * engine.width());
   engine.pooled(batch, out.data());

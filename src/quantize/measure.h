@@ -4,15 +4,17 @@
 
 #include <vector>
 
-#include "config/model_config.h"
+#include "base/token_batch.h"
 #include "graph/graph.h"
-#include "quantize/texts.h"
+#include "plan/program.h"
 
 namespace embedforge::quantization {
 
-/// Of each sequence, as the model folder pools; one after another.
+/// Of each sequence, one after another: what users get of it, but for its length. `head`: the model
+/// folder's, for a graph that gives token embeddings. Of a cross-encoder what its layers get, since
+/// one score has no direction. Errors: as raise() and Engine.
 std::vector<float> sentence_embeddings(const Graph& graph, const TokenBatch& batch,
-                                       const ModelConfig& config, int threads);
+                                       const std::vector<HeadStep>& head, int threads);
 
 /// Of each of `rows` rows, in ascending order. `b` may have more rows than are compared.
 std::vector<double> row_cosines(const std::vector<float>& a, const std::vector<float>& b,

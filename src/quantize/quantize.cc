@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.h"
 #include "base/threads.h"
+#include "embed/head.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
@@ -104,17 +105,26 @@ void check_options(const QuantizeOptions& options) {
     throw_usage("the target cosine must be between 0 and 1");
 }
 
-/// The folder's settings, with no longer texts than the graph takes.
-ModelConfig settings_of(const ResolvedModel& resolved, const Graph& graph) {
-  ModelConfig config = read_model_config(resolved.folder);
+/// What the model folder says.
+struct Settings {
+  ModelConfig config;          // with no longer texts than the graph takes
+  std::vector<HeadStep> head;  // empty for a graph that pools itself or doesn't run here
+};
+
+Settings settings_of(const ResolvedModel& resolved, const Graph& graph) {
+  Settings out{read_model_config(resolved.folder), {}};
+  Program program;
   try {
-    const auto most = static_cast<int64_t>(raise(graph).max_positions);
-    if (most > 0)
-      config.max_length = config.max_length > 0 ? std::min(config.max_length, most) : most;
+    program = raise(graph);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kNotSupported) throw;  // then no text runs here
+    if (error.code() != ErrorCode::kNotSupported) throw;
+    return out;
   }
-  return config;
+  int64_t& longest = out.config.max_length;
+  const auto most = static_cast<int64_t>(program.max_positions);
+  if (most > 0) longest = longest > 0 ? std::min(longest, most) : most;
+  if (!program.pools_itself) out.head = read_head(out.config, std::nullopt, program.hidden_size);
+  return out;
 }
 
 class Quantization {
@@ -122,7 +132,7 @@ class Quantization {
   Quantization(const QuantizeOptions& options, const ResolvedModel& resolved, const Graph& original)
       : options_(options),
         original_(original),
-        config_(settings_of(resolved, original)),
+        settings_(settings_of(resolved, original)),
         products_(find_products(original, options.excluded)),
         threads_(options.threads > 0 ? options.threads : available_threads()) {
     if (products_.empty())
@@ -133,7 +143,7 @@ class Quantization {
   /// The quantized graph, its metadata filled in.
   Graph run(QuantizeResult& result) {
     result.float_products = count_float_products(original_) - products_.size();
-    const TextSplit texts = split_texts(options_, config_);
+    const TextSplit texts = split_texts(options_, settings_.config);
     const std::vector<float> expected = float_embeddings(texts);
     Calibrated decided = decide(texts, result);
     Graph graph = original_;
@@ -144,8 +154,8 @@ class Quantization {
       if (expected.empty())
         throw_not_supported("a target cosine needs a model that the native engine can run");
       const TargetSearch search{
-          original_, products_,        decided.products,       texts.held,       expected,
-          config_,   options_.threads, options_.target_cosine, options_.progress};
+          original_,      products_,        decided.products,       texts.held,       expected,
+          settings_.head, options_.threads, options_.target_cosine, options_.progress};
       kept = search_target(search, mean(result.cosines), result.kept_float);
       if (!result.kept_float.empty()) {
         graph = keep_float(original_, products_, decided.products, kept);
@@ -169,7 +179,7 @@ class Quantization {
   std::vector<float> float_embeddings(const TextSplit& texts) const {
     try {
       report("reading", 0, 1);
-      return sentence_embeddings(original_, texts.held.batch(), config_, options_.threads);
+      return sentence_embeddings(original_, texts.held.batch(), settings_.head, options_.threads);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kNotSupported) throw;
       return {};
@@ -219,9 +229,9 @@ class Quantization {
                QuantizeResult& result) const {
     report("measuring", 0, 1);
     const size_t rows = texts.held.texts();
-    result.cosines =
-        row_cosines(sentence_embeddings(graph, texts.held.batch(), config_, options_.threads),
-                    expected, rows, expected.size() / rows);
+    result.cosines = row_cosines(
+        sentence_embeddings(graph, texts.held.batch(), settings_.head, options_.threads), expected,
+        rows, expected.size() / rows);
     report("measuring", 1, 1);
   }
 
@@ -264,7 +274,7 @@ class Quantization {
 
   const QuantizeOptions& options_;
   const Graph& original_;
-  const ModelConfig config_;
+  const Settings settings_;
   const std::vector<Product> products_;
   ThreadPool threads_;
 };

@@ -13,7 +13,7 @@ constexpr size_t kTrialTexts = 48;  // that a product's gain is measured with
 double cosine_with(const TargetSearch& s, const std::vector<bool>& kept, size_t texts) {
   const Graph graph = keep_float(s.original, s.products, s.decided, kept);
   const size_t rows = std::min(texts, s.held.texts());
-  return mean(row_cosines(sentence_embeddings(graph, s.held.first(rows), s.config, s.threads),
+  return mean(row_cosines(sentence_embeddings(graph, s.held.first(rows), s.head, s.threads),
                           s.expected, rows, s.expected.size() / s.held.texts()));
 }
 

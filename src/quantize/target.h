@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "config/model_config.h"
 #include "embedforge/model.h"
+#include "plan/program.h"
 #include "quantize/rewrite.h"
 #include "quantize/texts.h"
 
@@ -19,7 +19,7 @@ struct TargetSearch {
   const std::vector<QuantizedProduct>& decided;
   const Tokens& held;                  // that cosines are taken of
   const std::vector<float>& expected;  // the float model's sentence embeddings of them
-  const ModelConfig& config;
+  const std::vector<HeadStep>& head;   // that they are made by
   int threads;
   double target;
   const std::function<void(const std::string&, size_t, size_t)>& progress;
