@@ -63,7 +63,7 @@ Part unscaled(const Call& call, const Viewed& value, double* scale) {
   return {map.in, value.view.column};
 }
 
-Form scores_of(const Call& call, const Viewed& given_q, const Viewed& given_k, double scale) {
+Viewed scores_of(const Call& call, const Viewed& given_q, const Viewed& given_k, double scale) {
   Scores out;
   out.scale = scale;
   const Viewed q = rotated(call, given_q, &out.scale);
@@ -94,10 +94,10 @@ Form scores_of(const Call& call, const Viewed& given_q, const Viewed& given_k, d
   view.axes.push_back({{Kind::kKey, 1, 1}});
   const int64_t heads = out.heads;
   const std::initializer_list<Ref> below = {out.q.of, out.k.of};
-  return Viewed{make(call, std::move(out), heads, below), std::move(view)};
+  return Viewed{make(call, std::move(out), heads), std::move(view)};
 }
 
-Form context_of(const Call& call, const Viewed& weights, const Viewed& v) {
+Viewed context_of(const Call& call, const Viewed& weights, const Viewed& v) {
   const auto& scores = weights.of->get<Softmax>()->scores;
   const auto lead = leading(v.view);
   const size_t rank = v.view.axes.size();
@@ -115,16 +115,16 @@ Form context_of(const Call& call, const Viewed& weights, const Viewed& v) {
   view.axes.push_back(sequence_axis());
   view.axes.push_back(column_axis(scores.head_size));
   const int64_t width = scores.heads * scores.head_size;
-  return Viewed{make(call, out, width, {out.scores.q.of, out.scores.k.of, out.v.of}), view};
+  return Viewed{make(call, out, width), view};
 }
 
 /// The softmax of scores, once padding is out of them.
-Form weights_of(const Call& call, const Viewed& in) {
+Viewed weights_of(const Call& call, const Viewed& in) {
   const auto& scores = *in.of->get<Scores>();
   if (!scores.masked && call.has_mask_input() && !call.whole()) {
     call.refuse("attends to padding: no mask was applied to the scores");
   }
-  return Viewed{make(call, Softmax{scores}, in.of->width, {scores.q.of, scores.k.of}), in.view};
+  return like(call, in, Softmax{scores});
 }
 
 /// [batch, sequence, width] as [batch, heads, sequence, width / heads]; what has four axes as it
@@ -178,8 +178,7 @@ Masking masking_of(const Known& mask, MaskEffects::Kind kind, const MaskEffect& 
 }  // namespace
 
 Forms op::softmax(const Call& call) {
-  if (call.viewed(0) == nullptr) return {};
-  const Viewed in = without_rounding(*call.viewed(0));
+  const Viewed in = call.tokens(0);
   const auto* scores = in.of->get<Scores>();
   if (scores == nullptr) call.refuse("is applied to something other than attention scores");
   const size_t rank = in.view.axes.size();
@@ -190,10 +189,9 @@ Forms op::softmax(const Call& call) {
 }
 
 Forms op::is_nan(const Call& call) {
-  if (call.viewed(0) == nullptr) return {};
-  const Viewed in = without_rounding(*call.viewed(0));
+  const Viewed in = call.tokens(0);
   if (in.of->get<Softmax>() == nullptr) call.refuse("tests something other than attention");
-  return {Viewed{make(call, NanTest{in.of}, in.of->width, {in.of}), in.view}};
+  return {like(call, in, NanTest{in.of})};
 }
 
 Forms op::where(const Call& call) {
@@ -202,7 +200,7 @@ Forms op::where(const Call& call) {
     const auto* test = condition->of->get<NanTest>();
     if (test == nullptr || call.scalar(1).value_or(1) != 0)
       call.refuse("chooses by the tokens' values");
-    const Viewed kept = without_rounding(call.need_viewed(2));
+    const Viewed kept = call.tokens(2);
     if (kept.of != test->in) call.refuse("chooses by the tokens' values");
     return {kept};
   }
@@ -236,22 +234,22 @@ Forms op::attention(const Call& call) {
   std::swap(k.view.axes[2], k.view.axes[3]);
   const auto size = static_cast<double>(column_size(q.view.axes[3]).value_or(1));
   const double scale = node.float_attribute("scale", static_cast<float>(1 / std::sqrt(size)));
-  Viewed scores = std::get<Viewed>(scores_of(call, q, k, scale));
+  Viewed scores = scores_of(call, q, k, scale);
   if (call.has(3)) {
     const auto mask = call.known_or_constant(3);
     const bool chooses = mask && mask->at[0].type == DataType::kBool;
     const auto kind = chooses ? MaskEffects::Kind::kKeepIfTrue : MaskEffects::Kind::kAdditive;
-    scores = std::get<Viewed>(mask_scores(call, scores, 3, kind));
+    scores = mask_scores(call, scores, 3, kind);
   }
   if (node.int_attribute("is_causal", 0) != 0) {
     Scores causal = *scores.of->get<Scores>();
     causal.causal = causal.masked = true;
     causal.maskings.push_back({});
-    scores.of = make(call, causal, heads, {causal.q.of, causal.k.of});
+    scores.of = make(call, causal, heads);
   }
-  Form out = context_of(call, std::get<Viewed>(weights_of(call, scores)), v);
+  Viewed out = context_of(call, weights_of(call, scores), v);
   if (packed) {
-    Viewed& value = std::get<Viewed>(out);
+    Viewed& value = out;
     value.view = token_view(value.of->width);
   }
   return {out};
@@ -281,8 +279,8 @@ void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores) {
   scores.bias_length = effect.bias_length;
 }
 
-Form mask_scores(const Call& call, const Viewed& in, size_t mask, MaskEffects::Kind kind,
-                 double low) {
+Viewed mask_scores(const Call& call, const Viewed& in, size_t mask, MaskEffects::Kind kind,
+                   double low) {
   const auto known = call.known_or_constant(mask);
   if (!known) call.refuse("has a mask that depends on the tokens' values");
   // The effect is one on [batch, heads, query, key].
@@ -296,10 +294,10 @@ Form mask_scores(const Call& call, const Viewed& in, size_t mask, MaskEffects::K
   Masking& last = out.maskings.back();
   last.value = call.node().inputs[mask];
   if (!last.added) last.low = low;
-  return Viewed{make(call, out, in.of->width, {out.q.of, out.k.of}), in.view};
+  return like(call, in, out);
 }
 
-Form multiply_matrices(const Call& call, const Viewed& a, const Viewed& b, double scale) {
+Viewed multiply_matrices(const Call& call, const Viewed& a, const Viewed& b, double scale) {
   if (a.of->get<Softmax>() != nullptr) {
     if (scale != 1) call.refuse("scales attention after the softmax");
     return context_of(call, a, b);

@@ -39,20 +39,18 @@ bool is_matrix(const Ref& of) {
          of->get<IntegerProduct>() == nullptr && !is_row_quantized(of);
 }
 
-Form with_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& values) {
-  return Viewed{make(call, Stat{stat.in, stat.kind, values, stat.group, stat.column, stat.squares},
-                     in.of->width, {stat.in}),
-                in.view};
+Viewed with_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& values) {
+  return like(call, in, Stat{stat.in, stat.kind, values, stat.group, stat.column, stat.squares});
 }
 
 /// f(in, scalar), or f(scalar, in) when `reversed`.
-Form with_scalar(const Call& call, const Viewed& in, double scalar, Real f, bool reversed) {
+Viewed with_scalar(const Call& call, const Viewed& in, double scalar, Real f, bool reversed) {
   if (const auto* scores = in.of->get<Scores>()) {
     Scores out = *scores;
     if (out.relative_bias.empty() && (f == multiply || (f == divide && !reversed))) {
       out.scale = f(out.scale, scalar);
       for (Masking& each : out.maskings) each.scale = f(each.scale, scalar);
-      return Viewed{make(call, out, in.of->width, {out.q.of, out.k.of}), in.view};
+      return like(call, in, out);
     }
     const bool guard = (f == largest && scalar <= kVeryNegative) || (f == add && scalar == 0);
     if (guard) return in;  // a floor far below any score
@@ -66,7 +64,7 @@ Form with_scalar(const Call& call, const Viewed& in, double scalar, Real f, bool
   if (const auto* scale = in.of->get<QuantScale>(); scale != nullptr && f == multiply) {
     QuantScale out = *scale;
     for (float& factor : out.factors) factor *= static_cast<float>(scalar);
-    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+    return like(call, in, out);
   }
   if (!is_matrix(in.of)) call.refuse("changes part of a quantized product or of a softmax");
   return apply_map(call, in, apply(as_map(in.of).values));
@@ -113,19 +111,19 @@ std::optional<std::vector<float>> by_column(const std::vector<float>& values,
   return out;
 }
 
-Form times_vector(const Call& call, const Viewed& in, const std::vector<float>& values) {
+Viewed times_vector(const Call& call, const Viewed& in, const std::vector<float>& values) {
   if (const auto* norm = in.of->get<Norm>()) {
     Norm out = *norm;
     for (size_t i = 0; i < values.size(); ++i) {
       out.gamma[i] *= values[i];
       if (!out.beta.empty()) out.beta[i] *= values[i];
     }
-    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+    return like(call, in, out);
   }
   call.refuse("scales columns of something that is not normalized");
 }
 
-Form with_constants(const Call& call, const Viewed& in, size_t i, Real f) {
+Viewed with_constants(const Call& call, const Viewed& in, size_t i, Real f) {
   const auto values = call.floats(i);
   const Known known = *call.known_or_constant(i);
   const auto* scale = in.of->get<QuantScale>();
@@ -133,7 +131,7 @@ Form with_constants(const Call& call, const Viewed& in, size_t i, Real f) {
     QuantScale out = *scale;
     out.factors = *values;
     for (float& factor : out.factors) factor *= scale->factors[0];
-    return Viewed{make(call, out, in.of->width, {out.in}), {}};
+    return Viewed{make(call, out, in.of->width), {}};
   }
   if (f == multiply && known.at[0].dims.size() == 1) {
     if (auto out = row_scaled(call, in, *values)) return *out;
@@ -151,7 +149,7 @@ Form with_constants(const Call& call, const Viewed& in, size_t i, Real f) {
 }
 
 /// f of two values of the tokens, both scalar functions of one value.
-std::optional<Form> pointwise(const Call& call, const Viewed& a, const Viewed& b, Real f) {
+std::optional<Viewed> pointwise(const Call& call, const Viewed& a, const Viewed& b, Real f) {
   const auto* stat_a = a.of->get<Stat>();
   const auto* stat_b = b.of->get<Stat>();
   if (stat_a != nullptr && stat_b != nullptr) {
@@ -173,7 +171,7 @@ std::optional<Form> pointwise(const Call& call, const Viewed& a, const Viewed& b
 }
 
 /// activation(one) * other
-std::optional<Form> gated(const Call& call, const Viewed& a, const Viewed& b) {
+std::optional<Viewed> gated(const Call& call, const Viewed& a, const Viewed& b) {
   if (!is_matrix(a.of) || !is_matrix(b.of) || !same_axes(a.view, b.view)) return std::nullopt;
   const auto width = a.view.axes.empty() ? std::nullopt : column_size(a.view.axes.back());
   if (!width) return std::nullopt;
@@ -187,12 +185,12 @@ std::optional<Form> gated(const Call& call, const Viewed& a, const Viewed& b) {
     const auto activation = as_activation(map.values);
     if (!activation || as_factor(as_map(up.of).values).value_or(0) != 1) continue;
     const Gate out{{map.in, gate.view.column}, {as_map(up.of).in, up.view.column}, *activation};
-    return Viewed{make(call, out, *width, {map.in, out.up.of}), rows};
+    return Viewed{make(call, out, *width), rows};
   }
   return std::nullopt;
 }
 
-Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
+Viewed two_values(const Call& call, Viewed a, Viewed b, Real f) {
   a = without_rounding(a);
   b = without_rounding(b);
   if (f == multiply) {
@@ -209,7 +207,7 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
   const auto* stat = b.of->get<Stat>();
   if (f == subtract && stat != nullptr && stat->kind == Stat::Kind::kMean && stat->in == a.of &&
       is_itself(stat->values)) {
-    return Viewed{make(call, Centered{a.of}, a.of->width, {a.of}), a.view};
+    return like(call, a, Centered{a.of});
   }
   if (f == divide && stat != nullptr) {
     return times_stat(call, a, *stat, combine(constant_samples(1), stat->values, divide));
@@ -232,14 +230,14 @@ Form two_values(const Call& call, Viewed a, Viewed b, Real f) {
         call.refuse("has as many scales as its product doesn't have columns");
       }
       out.weight.activation = ActivationQuant{};
-      return Viewed{make(call, out, left.of->width, {out.in}), left.view};
+      return like(call, left, out);
     }
     if (auto out = gated(call, a, b)) return *out;
   }
   call.refuse("combines two values in a way that no part of an encoder does");
 }
 
-Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool reversed) {
+Viewed one_value(const Call& call, const Viewed& given, size_t other, Real f, bool reversed) {
   const Viewed in = without_rounding(given);
   const bool one_column = in.of->get<Linear>() != nullptr && in.of->width == 1;
   if (const auto scalar = call.scalar(other); scalar && f == add && one_column) {
@@ -259,7 +257,7 @@ Form one_value(const Call& call, const Viewed& given, size_t other, Real f, bool
   call.refuse("combines tokens' values with the mask or positions in a way that no step does");
 }
 
-Form apply_unary(const Call& call, const Viewed& given, double (*f)(double)) {
+Viewed apply_unary(const Call& call, const Viewed& given, double (*f)(double)) {
   const Viewed in = without_rounding(given);
   const auto* stat = in.of->get<Stat>();
   if (stat == nullptr && !is_matrix(in.of))
@@ -296,39 +294,36 @@ Forms op::unary(const Call& call) {
       {"Sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }},
       {"Sqrt", [](double x) { return std::sqrt(x); }},
       {"Tanh", [](double x) { return std::tanh(x); }}};
-  if (call.viewed(0) == nullptr) return {};
-  return {apply_unary(call, *call.viewed(0), kOperators.at(call.node().op_type))};
+  return {apply_unary(call, call.need_viewed(0), kOperators.at(call.node().op_type))};
 }
 
 Forms op::clip(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  Form out = *in;
+  const Viewed& in = call.need_viewed(0);
+  Viewed out = in;
   const auto bound = [&](size_t i, const char* key) -> std::optional<double> {
     if (call.has(i)) return call.scalar(i);
     if (!call.node().attributes.contains(key)) return std::nullopt;
     return call.node().float_attribute(key, 0);
   };
   if (const auto low = bound(1, "min")) {
-    out = with_scalar(call, without_rounding(std::get<Viewed>(out)), *low, largest, false);
+    out = with_scalar(call, without_rounding(out), *low, largest, false);
   }
   if (const auto high = bound(2, "max")) {
-    out = with_scalar(call, without_rounding(std::get<Viewed>(out)), *high, smallest, false);
+    out = with_scalar(call, without_rounding(out), *high, smallest, false);
   }
   return {out};
 }
 
 Forms op::gelu(const Call& call) {
-  if (call.viewed(0) == nullptr) return {};
   const auto found = call.node().attributes.find("approximate");
   const auto* kind =
       found == call.node().attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
   const bool tanh = kind != nullptr && *kind == "tanh";
-  return {
-      apply_activation(call, *call.viewed(0), tanh ? Activation::kGeluTanh : Activation::kGelu)};
+  return {apply_activation(call, call.need_viewed(0),
+                           tanh ? Activation::kGeluTanh : Activation::kGelu)};
 }
 
-Form apply_map(const Call& call, const Viewed& in, const Samples& values) {
+Viewed apply_map(const Call& call, const Viewed& in, const Samples& values) {
   const MapOf map = as_map(in.of);
   if (map.in->get<Mix>() != nullptr) {
     const auto factor = as_factor(values);
@@ -336,14 +331,14 @@ Form apply_map(const Call& call, const Viewed& in, const Samples& values) {
     return scaled_mix(call, {map.in, in.view}, *factor);
   }
   if (values == map_points()) return Viewed{map.in, in.view};
-  return Viewed{make(call, Map{map.in, values}, map.in->width, {map.in}), in.view};
+  return Viewed{make(call, Map{map.in, values}, map.in->width), in.view};
 }
 
-Form apply_activation(const Call& call, const Viewed& in, Activation activation) {
+Viewed apply_activation(const Call& call, const Viewed& in, Activation activation) {
   return apply_unary(call, in, activation_function(activation));
 }
 
-Form residual(const Call& call, const Viewed& a, const Viewed& b) {
+Viewed residual(const Call& call, const Viewed& a, const Viewed& b) {
   if (a.of->get<Embedding>() != nullptr && b.of->get<Embedding>() != nullptr) {
     return add_embeddings(call, a, b);
   }
@@ -352,7 +347,7 @@ Form residual(const Call& call, const Viewed& a, const Viewed& b) {
                     is_row_major(a.view, a.of->width, &tokens) &&
                     is_row_major(b.view, b.of->width) && same_axes(a.view, b.view);
   if (!fits || !tokens) call.refuse("adds two values that don't lie the same way");
-  return Viewed{make(call, Sum{a.of, b.of}, a.of->width, {a.of, b.of}), a.view};
+  return like(call, a, Sum{a.of, b.of});
 }
 
 }  // namespace embedforge::recognize

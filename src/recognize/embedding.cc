@@ -58,7 +58,7 @@ Viewed embedding(const Call& call, EmbedStep::Table table, const View& view) {
   const int64_t width = table.rows.dims[1];
   Embedding out;
   out.tables.push_back(std::move(table));
-  return {make(call, std::move(out), width, {}), view};
+  return {make(call, std::move(out), width), view};
 }
 
 /// The axes of indices: of [batch, sequence], [1, sequence] or [sequence].
@@ -131,7 +131,7 @@ Forms slice_table(const Call& call) {
   return {out};
 }
 
-Form add_embeddings(const Call& call, const Viewed& a, const Viewed& b) {
+Viewed add_embeddings(const Call& call, const Viewed& a, const Viewed& b) {
   if (a.of->width != b.of->width) call.refuse("adds tables of different widths");
   Embedding out = *a.of->get<Embedding>();
   const auto& more = b.of->get<Embedding>()->tables;
@@ -141,7 +141,7 @@ Form add_embeddings(const Call& call, const Viewed& a, const Viewed& b) {
   for (const Viewed* each : {&a, &b}) {
     if (same_axes(each->view, token_view(each->of->width))) view = each->view;
   }
-  return Viewed{make(call, std::move(out), a.of->width, {}), view};
+  return Viewed{make(call, std::move(out), a.of->width), view};
 }
 
 EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& indices) {

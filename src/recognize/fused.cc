@@ -48,9 +48,9 @@ Forms embed(const Call& call, const EmbedInputs& in, size_t mask, size_t positio
   }
   sum.tables.push_back(table_of(call, in.tables[1], position_ids));
   const int64_t width = sum.tables[0].rows.dims[1];
-  const Viewed rows{make(call, std::move(sum), width, {}), token_view(width)};
-  const Form out = normalize_rows(call, rows, NormKind::kLayerNorm, in.gamma, in.beta,
-                                  call.node().float_attribute("epsilon", 1e-12F));
+  const Viewed rows{make(call, std::move(sum), width), token_view(width)};
+  const Viewed out = normalize_rows(call, rows, NormKind::kLayerNorm, in.gamma, in.beta,
+                                    call.node().float_attribute("epsilon", 1e-12F));
   Form lengths = Unknown{"the mask_index output of a node without a mask"};
   if (call.has(mask)) {
     if (const Known* given = call.known(mask)) lengths = lengths_of(*given);
@@ -90,7 +90,7 @@ void read_effects(const Call& call, size_t mask, size_t bias, Scores& scores) {
 }
 
 /// One value with the columns of q, k and v side by side.
-Form joined_attention(const Call& call, const Viewed& qkv, size_t mask, size_t bias) {
+Viewed joined_attention(const Call& call, const Viewed& qkv, size_t mask, size_t bias) {
   if (const auto* sizes = call.node().ints_attribute("qkv_hidden_sizes")) {
     if (sizes->size() != 3 || (*sizes)[0] != (*sizes)[1] || (*sizes)[0] != (*sizes)[2]) {
       call.refuse("has q, k and v of different widths");
@@ -128,30 +128,21 @@ Forms op::quantized_embed_layer_norm(const Call& call) {
 /// Attention(input, weights, bias, mask_index, past, attention_bias, past_sequence_length)
 Forms op::packed_attention(const Call& call) {
   if (call.has(4) || call.has(6)) call.refuse("has a past");
-  const Form qkv = product(call, call.need_viewed(0), call.need_constant(1), {});
-  return {joined_attention(call, add_bias(call, std::get<Viewed>(qkv), 2), 3, 5)};
+  const Viewed qkv = product(call, call.need_viewed(0), call.need_constant(1), {});
+  return {joined_attention(call, add_bias(call, qkv, 2), 3, 5)};
 }
 
 /// QAttention(input, weight, bias, input_scale, weight_scale, mask_index, input_zero_point,
 /// weight_zero_point, past)
 Forms op::quantized_attention(const Call& call) {
   if (call.has(8)) call.refuse("has a past");
-  const Viewed& in = call.need_viewed(0);
-  Viewed input = in;
-  ActivationQuant quant;
+  Viewed in = call.need_viewed(0);
   if (const auto* quantized = in.of->get<Quantized>()) {
-    input.of = quantized->in;
-  } else if (const auto* rounded = in.of->get<Rounded>()) {
-    input.of = rounded->in;
-    quant = rounded->quant;
-  } else {
+    in.of = Ref(quantized->in);
+  } else if (in.of->get<Rounded>() == nullptr) {
     call.refuse("has an input that no quantization made");
   }
-  const Form made = product(call, input, quantized_constant(call, 1, 4, 7, 1), {});
-  const Viewed& value = std::get<Viewed>(made);
-  Linear out = *value.of->get<Linear>();
-  out.weight.activation = quant;
-  const Viewed qkv{make(call, out, value.of->width, {out.in}), value.view};
+  const Viewed qkv = integer_product(call, in, quantized_constant(call, 1, 4, 7, 1));
   return {joined_attention(call, add_bias(call, qkv, 2), 5, kNone)};
 }
 
@@ -162,7 +153,7 @@ Forms op::multi_head_attention(const Call& call) {
   std::vector<Part> operands;
   int64_t width = 0;
   for (size_t i = 0; i < 3; ++i) {
-    Viewed in = without_rounding(call.need_viewed(i));
+    Viewed in = call.tokens(i);
     double scale = 1;
     in = rotated(call, in, &scale);
     if (!nearly(scale, 1)) call.refuse("has a rotary embedding that changes lengths");
@@ -178,7 +169,7 @@ Forms op::multi_head_attention(const Call& call) {
       if (static_cast<int64_t>(bias.size()) != 3 * width)
         call.refuse("has a bias that doesn't fit");
       const auto first = bias.begin() + static_cast<ptrdiff_t>(i) * width;
-      in = std::get<Viewed>(add_vector(call, in, std::vector<float>(first, first + width)));
+      in = add_vector(call, in, std::vector<float>(first, first + width));
     }
     operands.push_back({in.of, in.view.column});
   }
@@ -194,12 +185,12 @@ Forms op::multi_head_attention(const Call& call) {
 Forms op::skip_layer_norm(const Call& call) {
   const bool rms = call.node().op_type == "SkipSimplifiedLayerNormalization";
   const Viewed& skip = call.need_viewed(1);
-  const Viewed in = add_bias(call, without_rounding(call.need_viewed(0)), rms ? 3 : 4);
-  const Form sum = residual(call, in, without_rounding(skip));
+  const Viewed in = add_bias(call, call.tokens(0), rms ? 3 : 4);
+  const Viewed sum = residual(call, in, without_rounding(skip));
   std::vector<float> beta;
   if (!rms && call.has(3)) beta = need_floats(call, 3);
   const Form out =
-      normalize_rows(call, std::get<Viewed>(sum), rms ? NormKind::kRmsNorm : NormKind::kLayerNorm,
+      normalize_rows(call, sum, rms ? NormKind::kRmsNorm : NormKind::kLayerNorm,
                      need_floats(call, 2), beta, call.node().float_attribute("epsilon", 1e-12F));
   const Unknown unused{"a training output of SkipLayerNormalization"};
   return {out, unused, unused, sum};
@@ -207,7 +198,7 @@ Forms op::skip_layer_norm(const Call& call) {
 
 Forms op::bias_gelu(const Call& call) {
   const std::string& op = call.node().op_type;
-  const Viewed in = add_bias(call, without_rounding(call.need_viewed(0)), 1);
+  const Viewed in = add_bias(call, call.tokens(0), 1);
   const bool tanh = op == "FastGelu";
   return {apply_activation(call, in, tanh ? Activation::kGeluTanh : Activation::kGelu)};
 }
@@ -216,13 +207,12 @@ Viewed add_bias(const Call& call, const Viewed& in, size_t i) {
   if (!call.has(i)) return in;
   const std::vector<float> bias = need_floats(call, i);
   if (static_cast<int64_t>(bias.size()) != in.of->width) call.refuse("has a bias that doesn't fit");
-  return std::get<Viewed>(add_vector(call, in, bias));
+  return add_vector(call, in, bias);
 }
 
-Form attention(const Call& call, const Scores& scores, const Part& v) {
+Viewed attention(const Call& call, const Scores& scores, const Part& v) {
   const int64_t width = scores.heads * scores.head_size;
-  return Viewed{make(call, Context{scores, v}, width, {scores.q.of, scores.k.of, v.of}),
-                token_view(width)};
+  return Viewed{make(call, Context{scores, v}, width), token_view(width)};
 }
 
 void check_mask_input(const Call& call, size_t i) {

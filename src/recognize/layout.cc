@@ -27,7 +27,7 @@ std::optional<Ref> first_token(const Call& call, const Viewed& in, size_t axis) 
   bool tokens = false;
   const bool rows = is_row_major(in.view, in.of->width, &tokens);
   if (!rows || !tokens || in.view.axes.size() != 3 || axis != 1) return std::nullopt;
-  return make(call, Pool{in.of, Pooling::kCls, false}, in.of->width, {in.of});
+  return make(call, Pool{in.of, Pooling::kCls, false}, in.of->width);
 }
 
 /// Elements [start, end) of one axis.
@@ -52,9 +52,8 @@ Viewed slice_axis(const Call& call, const Viewed& in, size_t axis, int64_t start
 }  // namespace
 
 Forms op::identity(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  return {*in};
+  const Viewed& in = call.need_viewed(0);
+  return {in};
 }
 
 /// Casts between float types don't matter to an engine that computes in float; constants keep the
@@ -75,16 +74,15 @@ Forms op::cast(const Call& call) {
 }
 
 Forms op::shape(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  const auto rank = static_cast<int64_t>(in->view.axes.size());
+  const Viewed& in = call.need_viewed(0);
+  const auto rank = static_cast<int64_t>(in.view.axes.size());
   const auto clamp = [&](int64_t at) {
     return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
   };
   const int64_t start = clamp(call.node().int_attribute("start", 0));
   const int64_t end = std::max(start, clamp(call.node().int_attribute("end", rank)));
   Known out;
-  for (const std::vector<int64_t>& dims : all_dims(call, in->view)) {
+  for (const std::vector<int64_t>& dims : all_dims(call, in.view)) {
     out.at.push_back(Tensor::from_ints(
         {end - start}, std::vector<int64_t>(dims.begin() + start, dims.begin() + end)));
   }
@@ -92,8 +90,7 @@ Forms op::shape(const Call& call) {
 }
 
 Forms op::reshape(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
+  const Viewed& in = call.need_viewed(0);
   std::optional<Known> wanted = call.known_or_constant(1);
   if (!wanted) {
     const auto* attribute = call.node().ints_attribute("shape");
@@ -105,7 +102,7 @@ Forms op::reshape(const Call& call) {
   std::vector<std::vector<int64_t>> dims;
   const bool keep_zero = call.node().int_attribute("allowzero", 0) != 0;
   for (size_t p = 0; p < call.probes().size(); ++p) {
-    const std::vector<int64_t> from = dims_at(in->view, call.probes()[p]);
+    const std::vector<int64_t> from = dims_at(in.view, call.probes()[p]);
     std::vector<int64_t> to = to_ints(wanted->at[p]);
     int64_t total = 1;
     for (const int64_t size : from) total *= size;
@@ -116,21 +113,20 @@ Forms op::reshape(const Call& call) {
     std::replace(to.begin(), to.end(), int64_t{-1}, total);
     dims.push_back(std::move(to));
   }
-  return reshaped(call, *in, dims);
+  return reshaped(call, in, dims);
 }
 
 Forms op::flatten(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  const size_t rank = in->view.axes.size();
+  const Viewed& in = call.need_viewed(0);
+  const size_t rank = in.view.axes.size();
   const int64_t axis = call.node().int_attribute("axis", 1);
   const size_t at = axis == static_cast<int64_t>(rank) ? rank : call.axis(axis, rank);
   std::vector<std::vector<int64_t>> dims;
-  for (const std::vector<int64_t>& from : all_dims(call, in->view)) {
+  for (const std::vector<int64_t>& from : all_dims(call, in.view)) {
     dims.push_back({1, 1});
     for (size_t i = 0; i < rank; ++i) dims.back()[i < at ? 0 : 1] *= from[i];
   }
-  return reshaped(call, *in, dims);
+  return reshaped(call, in, dims);
 }
 
 Forms op::transpose(const Call& call) {
@@ -158,35 +154,33 @@ Forms op::transpose(const Call& call) {
 }
 
 Forms op::unsqueeze(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
+  const Viewed& in = call.need_viewed(0);
   const auto axes = call.ints_or_attribute(1, "axes");
   if (!axes) call.refuse("has no constant axes");
-  const size_t rank = in->view.axes.size() + axes->size();
+  const size_t rank = in.view.axes.size() + axes->size();
   std::vector<bool> is_new(rank, false);
   for (const int64_t axis : *axes) is_new[call.axis(axis, rank)] = true;
-  View view{{}, in->view.column};
+  View view{{}, in.view.column};
   size_t next = 0;
   for (const bool one : is_new) {
-    if (!one && next == in->view.axes.size()) call.refuse("names an axis twice");
-    view.axes.push_back(one ? Axis{} : in->view.axes[next++]);
+    if (!one && next == in.view.axes.size()) call.refuse("names an axis twice");
+    view.axes.push_back(one ? Axis{} : in.view.axes[next++]);
   }
-  return {Viewed{in->of, std::move(view)}};
+  return {Viewed{in.of, std::move(view)}};
 }
 
 Forms op::squeeze(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
+  const Viewed& in = call.need_viewed(0);
   const auto axes = call.ints_or_attribute(1, "axes");
   if (!axes) call.refuse("has no constant axes");
-  std::vector<bool> drop(in->view.axes.size(), false);
+  std::vector<bool> drop(in.view.axes.size(), false);
   for (const int64_t axis : *axes) drop[call.axis(axis, drop.size())] = true;
-  View view{{}, in->view.column};
+  View view{{}, in.view.column};
   for (size_t i = 0; i < drop.size(); ++i) {
-    if (!drop[i]) view.axes.push_back(in->view.axes[i]);
-    if (drop[i] && !in->view.axes[i].empty()) call.refuse("squeezes an axis that isn't 1");
+    if (!drop[i]) view.axes.push_back(in.view.axes[i]);
+    if (drop[i] && !in.view.axes[i].empty()) call.refuse("squeezes an axis that isn't 1");
   }
-  return {Viewed{in->of, std::move(view)}};
+  return {Viewed{in.of, std::move(view)}};
 }
 
 Forms op::slice(const Call& call) {
@@ -212,10 +206,9 @@ Forms op::slice(const Call& call) {
 }
 
 Forms op::split(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  const size_t axis = call.axis(call.node().int_attribute("axis", 0), in->view.axes.size());
-  const auto size = column_size(in->view.axes[axis]);
+  const Viewed& in = call.need_viewed(0);
+  const size_t axis = call.axis(call.node().int_attribute("axis", 0), in.view.axes.size());
+  const auto size = column_size(in.view.axes[axis]);
   const auto parts = static_cast<int64_t>(call.node().outputs.size());
   if (!size) call.refuse("splits the sequence");
   std::vector<int64_t> sizes(call.node().outputs.size(), *size / parts);
@@ -225,7 +218,7 @@ Forms op::split(const Call& call) {
   Forms out;
   int64_t start = 0;
   for (const int64_t each : sizes) {
-    out.emplace_back(slice_axis(call, *in, axis, start, start + each));
+    out.emplace_back(slice_axis(call, in, axis, start, start + each));
     start += each;
   }
   return out;
@@ -246,15 +239,14 @@ Forms op::concat(const Call& call) {
 }
 
 Forms op::expand(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
+  const Viewed& in = call.need_viewed(0);
   // One number a row broadcasts anyway wherever it is used.
-  if (in->of->get<Stat>() != nullptr) return {*in};
+  if (in.of->get<Stat>() != nullptr) return {in};
   const auto wanted = call.known_or_constant(1);
   if (!wanted) call.refuse("has a shape that depends on the tokens' values");
-  Viewed out = *in;
+  Viewed out = in;
   for (size_t p = 0; p < call.probes().size(); ++p) {
-    const std::vector<int64_t> from = dims_at(in->view, call.probes()[p]);
+    const std::vector<int64_t> from = dims_at(in.view, call.probes()[p]);
     std::vector<int64_t> to = to_ints(wanted->at[p]);
     if (to.size() > from.size()) call.refuse("repeats the tokens' values");
     to.insert(to.begin(), from.size() - to.size(), 1);

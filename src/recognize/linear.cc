@@ -59,7 +59,7 @@ Viewed with_scaled_norm(const Call& call, const Viewed& value) {
     out.gamma[i] *= scaled->factors[i];
     if (!out.beta.empty()) out.beta[i] *= scaled->factors[i];
   }
-  return {make(call, out, value.of->width, {out.in}), value.view};
+  return like(call, value, out);
 }
 
 }  // namespace
@@ -78,8 +78,7 @@ Forms op::matmul(const Call& call) {
 }
 
 Forms op::gemm(const Call& call) {
-  const Viewed* a = call.viewed(0);
-  if (a == nullptr) return {};
+  const Viewed& a = call.need_viewed(0);
   const Node& node = call.node();
   if (node.float_attribute("alpha", 1) != 1 || node.float_attribute("beta", 1) != 1 ||
       node.int_attribute("transA", 0) != 0) {
@@ -95,12 +94,11 @@ Forms op::gemm(const Call& call) {
     const auto n = static_cast<size_t>(weight.dims().back());
     if (bias.size() == 1 && n != 1) bias.assign(n, bias[0]);
   }
-  return {product(call, *a, weight, std::move(bias))};
+  return {product(call, a, weight, std::move(bias))};
 }
 
 Forms op::fused_matmul(const Call& call) {
-  const Viewed* a = call.viewed(0);
-  if (a == nullptr) return {};
+  const Viewed& a = call.need_viewed(0);
   const Node& node = call.node();
   const double alpha = node.float_attribute("alpha", 1);
   if (node.int_attribute("transBatchA", 0) != 0 || node.int_attribute("transBatchB", 0) != 0) {
@@ -109,18 +107,18 @@ Forms op::fused_matmul(const Call& call) {
   const bool transpose_a = node.int_attribute("transA", 0) != 0;
   const bool transpose_b = node.int_attribute("transB", 0) != 0;
   if (const Viewed* b = call.viewed(1)) {
-    if (a->view.axes.size() < 2 || b->view.axes.size() < 2) call.refuse("multiplies vectors");
-    return {multiply_matrices(call, without_rounding(transpose_a ? transposed_last(*a) : *a),
+    if (a.view.axes.size() < 2 || b->view.axes.size() < 2) call.refuse("multiplies vectors");
+    return {multiply_matrices(call, without_rounding(transpose_a ? transposed_last(a) : a),
                               without_rounding(transpose_b ? transposed_last(*b) : *b), alpha)};
   }
   if (alpha != 1 || transpose_a) call.refuse("has alpha or transA");
   Constant weight = call.need_constant(1);
   if (transpose_b) weight.transposed = !weight.transposed;
-  return {product(call, *a, weight, {})};
+  return {product(call, a, weight, {})};
 }
 
-Form product(const Call& call, const Viewed& given, const Constant& weight,
-             std::vector<float> bias) {
+Viewed product(const Call& call, const Viewed& given, const Constant& weight,
+               std::vector<float> bias) {
   Linear out;
   out.weight = make_weight(call, weight);
   if (const auto* rounded = given.of->get<Rounded>();
@@ -147,10 +145,10 @@ Form product(const Call& call, const Viewed& given, const Constant& weight,
   View view = in.view;
   view.axes.back() = column_axis(out.weight.n);
   const int64_t n = out.weight.n;
-  return Viewed{make(call, std::move(out), n, {in.of}), std::move(view)};
+  return Viewed{make(call, std::move(out), n), std::move(view)};
 }
 
-Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bias) {
+Viewed add_vector(const Call& call, const Viewed& in, const std::vector<float>& bias) {
   const auto plus = [&](std::vector<float> to) {
     if (to.empty()) return bias;
     for (size_t i = 0; i < to.size(); ++i) to[i] += bias[i];
@@ -159,13 +157,13 @@ Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bi
   if (const auto* product = in.of->get<Linear>()) {
     Linear out = *product;
     out.bias = plus(out.bias);
-    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+    return like(call, in, out);
   }
   if (const auto* norm = in.of->get<Norm>();
       norm != nullptr && norm->kind == NormKind::kLayerNorm) {
     Norm out = *norm;
     out.beta = plus(out.beta);
-    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+    return like(call, in, out);
   }
   if (const auto* embedding = in.of->get<Embedding>()) {
     Embedding out = *embedding;
@@ -173,13 +171,13 @@ Form add_vector(const Call& call, const Viewed& in, const std::vector<float>& bi
     table.source = EmbedStep::Source::kTokenType;
     table.rows = Tensor::from_floats({1, in.of->width}, bias);
     out.tables.push_back(std::move(table));
-    return Viewed{make(call, out, in.of->width, {}), in.view};
+    return like(call, in, out);
   }
   if (const auto* sum = in.of->get<Sum>()) {
     const bool second = sum->b->get<Linear>() != nullptr;
     if (second || sum->a->get<Linear>() != nullptr) {
-      const Form biased = add_vector(call, {second ? sum->b : sum->a, in.view}, bias);
-      return residual(call, {second ? sum->a : sum->b, in.view}, std::get<Viewed>(biased));
+      const Viewed biased = add_vector(call, {second ? sum->b : sum->a, in.view}, bias);
+      return residual(call, {second ? sum->a : sum->b, in.view}, biased);
     }
   }
   call.refuse("adds a vector to something that is no product, norm or embedding");

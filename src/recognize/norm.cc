@@ -32,7 +32,7 @@ std::optional<HeadColumns> head_columns(const Viewed& in) {
 }
 
 /// A sum or mean over the row of in, or of its square.
-Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
+Viewed row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
   const MapOf map = as_map(in.of);
   const auto heads = head_columns(in);
   Stat stat{map.in, StatKind::kMean, stat_points()};
@@ -67,28 +67,26 @@ Form row_stat(const Call& call, const Viewed& in, bool mean, bool keep_axis) {
   }
   if (!keep_axis) view.axes.pop_back();
   const int64_t width = heads ? heads->heads : 1;
-  return Viewed{make(call, stat, width, {stat.in}), view};
+  return Viewed{make(call, stat, width), view};
 }
 
-Form normalized_pool(const Call& call, const Viewed& in) {
+Viewed normalized_pool(const Call& call, const Viewed& in) {
   const auto* pool = in.of->get<Pool>();
   const bool layer = in.of->get<Linear>() != nullptr || in.of->get<Map>() != nullptr;
   if (layer && in.view.axes.size() == 2) {
-    return Viewed{make(call, Normalized{in.of}, in.of->width, {in.of}), in.view};
+    return like(call, in, Normalized{in.of});
   }
   if (pool == nullptr) call.refuse("normalizes something that is no sentence embedding");
   Pool out = *pool;
   out.normalize = true;
-  return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+  return like(call, in, out);
 }
 
 }  // namespace
 
 /// Nothing unless the reduction is over the columns of a whole row.
 Forms op::reduce(const Call& call) {
-  const Viewed* given = call.viewed(0);
-  if (given == nullptr) return {};
-  const Viewed in = without_rounding(*given);
+  const Viewed in = call.tokens(0);
   const auto axes = call.ints_or_attribute(1, "axes");
   if (!axes || axes->size() != 1) call.refuse("reduces more than one axis");
   const size_t rank = in.view.axes.size();
@@ -104,30 +102,28 @@ Forms op::reduce(const Call& call) {
   if (head_columns(in)) call.refuse("reduces the columns of a head");
   if (op == "ReduceMax" || op == "ReduceMin") return {row_bound(call, in, keep)};
   if (op != "ReduceL2" && op != "ReduceSumSquare") call.refuse("reduces the columns of a row");
-  const Form square = apply_map(call, in, squared(as_map(in.of).values));
-  Form out = row_stat(call, std::get<Viewed>(square), false, keep);
+  const Viewed square = apply_map(call, in, squared(as_map(in.of).values));
+  Viewed out = row_stat(call, square, false, keep);
   if (op == "ReduceSumSquare") return {out};
-  const Viewed& sum = std::get<Viewed>(out);
+  const Viewed& sum = out;
   Stat stat = *sum.of->get<Stat>();
   for (double& value : stat.values) value = std::sqrt(value);
-  return {Viewed{make(call, stat, 1, {stat.in}), sum.view}};
+  return {Viewed{make(call, stat, 1), sum.view}};
 }
 
 Forms op::lp_normalization(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  const size_t rank = in->view.axes.size();
+  const Viewed& in = call.need_viewed(0);
+  const size_t rank = in.view.axes.size();
   if (call.axis(call.node().int_attribute("axis", -1), rank) + 1 != rank ||
       call.node().int_attribute("p", 2) != 2) {
     call.refuse("is not the L2 normalization of rows");
   }
-  return {normalized_pool(call, without_rounding(*in))};
+  return {normalized_pool(call, without_rounding(in))};
 }
 
 Forms op::layer_normalization(const Call& call) {
-  const Viewed* in = call.viewed(0);
-  if (in == nullptr) return {};
-  const size_t rank = in->view.axes.size();
+  const Viewed& in = call.need_viewed(0);
+  const size_t rank = in.view.axes.size();
   if (call.axis(call.node().int_attribute("axis", -1), rank) + 1 != rank) {
     call.refuse("normalizes more than the last axis");
   }
@@ -140,13 +136,14 @@ Forms op::layer_normalization(const Call& call) {
     beta = *values;
   }
   const bool rms = call.node().op_type != "LayerNormalization";
-  return {normalize_rows(call, *in, rms ? NormKind::kRmsNorm : NormKind::kLayerNorm, *gamma, beta,
+  return {normalize_rows(call, in, rms ? NormKind::kRmsNorm : NormKind::kLayerNorm, *gamma, beta,
                          call.node().float_attribute("epsilon", 1e-5F),
-                         head_columns(without_rounding(*in)).value_or(HeadColumns{}).size)};
+                         head_columns(without_rounding(in)).value_or(HeadColumns{}).size)};
 }
 
-Form normalize_rows(const Call& call, const Viewed& given, NormKind kind, std::vector<float> gamma,
-                    std::vector<float> beta, double epsilon, int64_t group) {
+Viewed normalize_rows(const Call& call, const Viewed& given, NormKind kind,
+                      std::vector<float> gamma, std::vector<float> beta, double epsilon,
+                      int64_t group) {
   const Viewed in = without_rounding(given);
   const auto heads = group > 0 ? head_columns(in) : std::nullopt;
   const auto width = static_cast<size_t>(heads ? heads->heads * heads->size : in.of->width);
@@ -164,11 +161,10 @@ Form normalize_rows(const Call& call, const Viewed& given, NormKind kind, std::v
   }
   Norm out{in.of, kind,          std::move(gamma), std::move(beta), static_cast<float>(epsilon),
            group, in.view.column};
-  return Viewed{make(call, std::move(out), static_cast<int64_t>(width), {in.of}),
-                {in.view.axes, 0}};
+  return Viewed{make(call, std::move(out), static_cast<int64_t>(width)), {in.view.axes, 0}};
 }
 
-Form times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& factor) {
+Viewed times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& factor) {
   const HeadColumns heads = head_columns(in).value_or(HeadColumns{});
   const int64_t width = stat.group > 0 ? heads.heads * heads.size : stat.in->width;
   const auto ones = std::vector<float>(static_cast<size_t>(width), 1);

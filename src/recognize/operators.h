@@ -16,10 +16,10 @@ using Handler = Forms (*)(const Call&);
 
 struct Operator {
   const char* domain;
-  const char* op_type;
+  std::vector<const char*> op_types;
   Handler handler;
-  bool rounds =
-      false;  // what it makes of tokens' values is taken as exact, although the file rounds
+  bool constants = false;  // it has a say about constants and known values, too
+  bool rounds = false;     // it takes for exact what the file rounds
 };
 
 namespace op {  // each in the file of its theme

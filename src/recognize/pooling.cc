@@ -16,16 +16,14 @@ bool is_tokens(const Viewed& in) {
 }
 
 Viewed pooled(const Call& call, const Ref& in, Pooling kind, const View& view) {
-  return {make(call, Pool{in, kind, false}, in->width, {in}), view};
+  return {make(call, Pool{in, kind, false}, in->width), view};
 }
 
 }  // namespace
 
 /// GatherND of the last token of each sequence.
 Forms op::gather_nd(const Call& call) {
-  const Viewed* given = call.viewed(0);
-  if (given == nullptr) return {};
-  const Viewed in = without_rounding(*given);
+  const Viewed in = call.tokens(0);
   const Known* places = call.known(1);
   const auto last = [](double n) { return n - 1; };
   const bool fits = is_tokens(in) && places != nullptr && places->at[0].dims.size() == 2 &&
@@ -35,10 +33,10 @@ Forms op::gather_nd(const Call& call) {
   return {pooled(call, in.of, Pooling::kLast, sequence_view(in.of->width))};
 }
 
-Form times_known(const Call& call, const Viewed& in, const Known& known, bool divide) {
+Viewed times_known(const Call& call, const Viewed& in, const Known& known, bool divide) {
   const std::vector<Probe> probes = call.probe_list();
   if (!divide && is_tokens(in) && is_token_mask(known, 1, 0, probes)) {
-    return Viewed{make(call, Masked{in.of, false}, in.of->width, {in.of}), in.view};
+    return like(call, in, Masked{in.of, false});
   }
   const auto* sum = in.of->get<RowSum>();
   if (sum == nullptr && !divide) return times_positions(call, in, known);
@@ -54,13 +52,13 @@ Form times_known(const Call& call, const Viewed& in, const Known& known, bool di
   call.refuse("divides a sum of tokens by something other than their number");
 }
 
-Form fill_padding(const Call& call, const Viewed& in, const Known& condition, bool keeps_if_true,
-                  double fill) {
+Viewed fill_padding(const Call& call, const Viewed& in, const Known& condition, bool keeps_if_true,
+                    double fill) {
   const bool fits = is_tokens(in) && is_token_mask(condition, keeps_if_true ? 1 : 0,
                                                    keeps_if_true ? 0 : 1, call.probe_list());
   const bool low = fill <= kVeryNegative;
   if (!fits || (fill != 0 && !low)) call.refuse("replaces tokens other than padding");
-  return Viewed{make(call, Masked{in.of, low}, in.of->width, {in.of}), in.view};
+  return like(call, in, Masked{in.of, low});
 }
 
 Forms pool_tokens(const Call& call, const Viewed& in, size_t axis) {
@@ -75,10 +73,10 @@ Forms pool_tokens(const Call& call, const Viewed& in, size_t axis) {
   if (call.node().op_type != "ReduceSum" || masked == nullptr || masked->low) {
     call.refuse("pools padding together with tokens");
   }
-  return {Viewed{make(call, RowSum{masked->in, true}, in.of->width, {masked->in}), view}};
+  return {Viewed{make(call, RowSum{masked->in, true}, in.of->width), view}};
 }
 
-Form pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
+Viewed pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
   // [batch, 1, sequence] times [batch, sequence, width]
   if (!is_tokens(in)) call.refuse("multiplies something known by a part of the tokens' values");
   Known by_token;
@@ -96,7 +94,7 @@ Form pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
   if (!is_token_mask(by_token, 1, 0, probes)) {
     call.refuse("multiplies the tokens' values by something other than the padding mask");
   }
-  return Viewed{make(call, RowSum{in.of, true}, in.of->width, {in.of}), view};
+  return Viewed{make(call, RowSum{in.of, true}, in.of->width), view};
 }
 
 }  // namespace embedforge::recognize

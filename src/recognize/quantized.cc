@@ -42,11 +42,9 @@ Forms quantize_constant(const Call& call, const Constant& constant) {
 }  // namespace
 
 Forms op::dynamic_quantize(const Call& call) {
-  if (call.viewed(0) == nullptr) return {};
-  const Viewed in = without_rounding(*call.viewed(0));
-  return {Viewed{make(call, Quantized{in.of}, in.of->width, {in.of}), in.view},
-          Viewed{make(call, QuantScale{in.of, {1.0F}}, 1, {in.of}), {}},
-          Viewed{make(call, QuantZero{in.of}, 1, {in.of}), {}}};
+  const Viewed in = call.tokens(0);
+  return {like(call, in, Quantized{in.of}), Viewed{make(call, QuantScale{in.of, {1.0F}}, 1), {}},
+          Viewed{make(call, QuantZero{in.of}, 1), {}}};
 }
 
 Forms op::matmul_integer(const Call& call) {
@@ -59,12 +57,12 @@ Forms op::matmul_integer(const Call& call) {
     call.refuse("has a zero point where its input has none");
   }
   const Constant weight = quantized_constant(call, 1, kNone, 3, 1);
-  const Form made = product(call, {quantized->in, in.view}, weight, {});
-  const Viewed& value = std::get<Viewed>(made);
+  const Viewed made = product(call, {quantized->in, in.view}, weight, {});
+  const Viewed& value = made;
   const auto* with_scales = value.of->get<Linear>();
   IntegerProduct out{quantized->by_row ? quantized->in : with_scales->in, with_scales->weight,
                      quantized->by_row};
-  return {Viewed{make(call, out, value.of->width, {out.in}), value.view}};
+  return {like(call, value, out)};
 }
 
 Forms op::dequantize(const Call& call) {
@@ -87,7 +85,7 @@ Forms op::dequantize(const Call& call) {
   if (is_float_type(out.tables[0].rows.type)) return {in};
   out.tables[0].scales = {static_cast<float>(*scale)};
   out.tables[0].zero_points = {static_cast<int32_t>(*zero)};
-  return {Viewed{make(call, std::move(out), in.of->width, {}), in.view}};
+  return {like(call, in, std::move(out))};
 }
 
 Forms op::quantize(const Call& call) {
@@ -116,17 +114,13 @@ Forms op::quantize(const Call& call) {
   quant.dynamic = false;
   quant.scale = static_cast<float>(*scale);
   quant.zero_point = static_cast<int32_t>(zero) + (type == DataType::kInt8 ? 128 : 0);
-  return {Viewed{make(call, Rounded{in.of, quant}, in.of->width, {in.of}), in.view}};
+  return {like(call, in, Rounded{in.of, quant})};
 }
 
 /// DynamicQuantizeMatMul(A, B, b_scale, b_zero_point, bias)
 Forms op::dynamic_quantize_matmul(const Call& call) {
-  const Viewed in = without_rounding(call.need_viewed(0));
-  const Form made = product(call, in, quantized_constant(call, 1, 2, 3, 1), {});
-  const Viewed& value = std::get<Viewed>(made);
-  Linear out = *value.of->get<Linear>();
-  out.weight.activation = ActivationQuant{};
-  return {add_bias(call, {make(call, out, value.of->width, {out.in}), value.view}, 4)};
+  const Viewed in = call.tokens(0);
+  return {add_bias(call, integer_product(call, in, quantized_constant(call, 1, 2, 3, 1)), 4)};
 }
 
 /// MatMulIntegerToFloat(A, B, a_scale, b_scale, a_zero_point, b_zero_point, bias)
@@ -138,13 +132,16 @@ Forms op::matmul_integer_to_float(const Call& call) {
     call.refuse("multiplies integers that no DynamicQuantizeLinear made");
   }
   check_zero(call, *quantized, 4);
-  const Form made =
-      product(call, {quantized->in, in.view}, quantized_constant(call, 1, 3, 5, 1), {});
-  const Viewed& value = std::get<Viewed>(made);
-  Linear out = *value.of->get<Linear>();
-  out.weight.activation = ActivationQuant{};
   if (scale->factors != std::vector<float>{1.0F}) call.refuse("has a scaled input scale");
-  return {add_bias(call, {make(call, out, value.of->width, {out.in}), value.view}, 6)};
+  const Constant weight = quantized_constant(call, 1, 3, 5, 1);
+  return {add_bias(call, integer_product(call, {quantized->in, in.view}, weight), 6)};
+}
+
+Viewed integer_product(const Call& call, const Viewed& in, const Constant& weight) {
+  const Viewed made = product(call, in, weight, {});
+  Linear out = *made.of->get<Linear>();
+  if (!out.weight.activation) out.weight.activation = ActivationQuant{};
+  return like(call, made, out);
 }
 
 Constant quantized_constant(const Call& call, size_t integers, size_t scale, size_t zero_point,

@@ -112,7 +112,7 @@ class Walk {
     const Operator* known = find_operator(node);
     const bool rounded = view_of_ != nullptr && known != nullptr && known->rounds;
     if (rounded && !all_known) call.refuse("rounds");
-    if (known != nullptr) {
+    if (known != nullptr && (!all_known || known->constants)) {
       Forms forms = known->handler(call);
       if (!forms.empty()) return forms;
     }

@@ -95,7 +95,7 @@ Viewed viewed(const Call& call, Mix mix, const View& like) {
   const auto size = static_cast<int64_t>(mix.columns.size());
   const int64_t width = mix.heads * size;
   const Ref below = mix.in.of;
-  return {make(call, std::move(mix), width, {below}), side_by_side(like, size)};
+  return {make(call, std::move(mix), width), side_by_side(like, size)};
 }
 
 /// The distance between neighbours of each kind in a tensor that broadcasts to a view's axes.
@@ -217,7 +217,7 @@ Ref turned_heads(const Call& call, const Part& from, int64_t heads, int64_t head
   out.head_size = head_size;
   out.rotary = std::move(rotary);
   out.written = std::move(written);
-  return make(call, std::move(out), heads * head_size, {from.of});
+  return make(call, std::move(out), heads * head_size);
 }
 
 }  // namespace
@@ -226,7 +226,7 @@ Forms op::rotary_embedding(const Call& call) {
   const bool standard = call.node().domain.empty();
   const size_t ids = standard ? 3 : 1;
   const size_t caches = standard ? 1 : 2;
-  const Viewed in = without_rounding(call.need_viewed(0));
+  const Viewed in = call.tokens(0);
   if (call.node().float_attribute("scale", 1) != 1) call.refuse("has a scale");
   const auto values =
       frequencies(cache_curves(call, caches, ids), cache_curves(call, caches + 1, ids));
@@ -254,7 +254,7 @@ Forms op::rotary_embedding(const Call& call) {
                  side_by_side(in.view, heads->size)}};
 }
 
-Form times_positions(const Call& call, const Viewed& in, const Known& factors_by_position) {
+Viewed times_positions(const Call& call, const Viewed& in, const Known& factors_by_position) {
   const auto size = in.view.axes.empty() ? std::nullopt : column_size(in.view.axes.back());
   const auto curves =
       size ? read_curves(call, factors_by_position, in.view, static_cast<size_t>(*size))
@@ -265,7 +265,7 @@ Form times_positions(const Call& call, const Viewed& in, const Known& factors_by
   return times_curves(call, in, *curves);
 }
 
-std::optional<Form> times_table(const Call& call, const Viewed& a, const Viewed& b) {
+std::optional<Viewed> times_table(const Call& call, const Viewed& a, const Viewed& b) {
   for (const bool swapped : {false, true}) {
     const Viewed& in = swapped ? b : a;
     const Viewed& by = swapped ? a : b;
@@ -287,7 +287,7 @@ std::optional<Form> times_table(const Call& call, const Viewed& a, const Viewed&
   return std::nullopt;
 }
 
-Form scaled_mix(const Call& call, const Viewed& in, double factor) {
+Viewed scaled_mix(const Call& call, const Viewed& in, double factor) {
   Mix mix = *in.of->get<Mix>();
   for (auto& column : mix.columns) {
     for (Mix::Term& term : column) {
@@ -295,10 +295,10 @@ Form scaled_mix(const Call& call, const Viewed& in, double factor) {
     }
   }
   const Ref below = mix.in.of;
-  return Viewed{make(call, std::move(mix), in.of->width, {below}), in.view};
+  return like(call, in, std::move(mix));
 }
 
-Form add_mixes(const Call& call, const Viewed& a, const Viewed& b, bool subtract) {
+Viewed add_mixes(const Call& call, const Viewed& a, const Viewed& b, bool subtract) {
   Mix sum = as_mix(call, a);
   const Mix more = as_mix(call, b);
   const bool fits = sum.in.of == more.in.of && sum.in.column == more.in.column &&
@@ -321,7 +321,7 @@ Form add_mixes(const Call& call, const Viewed& a, const Viewed& b, bool subtract
   return viewed(call, std::move(sum), a.view);
 }
 
-Form join_columns(const Call& call, const std::vector<Viewed>& parts) {
+Viewed join_columns(const Call& call, const std::vector<Viewed>& parts) {
   Mix out = as_mix(call, without_rounding(parts[0]));
   for (size_t i = 1; i < parts.size(); ++i) {
     const Mix more = as_mix(call, without_rounding(parts[i]));

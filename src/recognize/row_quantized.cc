@@ -26,7 +26,7 @@ const Stat* bound(const Ref& of, StatKind kind) {
 }
 
 Viewed stat_like(const Call& call, const Viewed& like, const Ref& in, StatKind kind) {
-  return {make(call, Stat{in, kind, stat_points()}, 1, {in}), like.view};
+  return {make(call, Stat{in, kind, stat_points()}, 1), like.view};
 }
 
 /// Adds the stored integers of each column to `sums`. T is the type of the weight's elements.
@@ -67,8 +67,8 @@ std::vector<float> column_sums(const Weight& w) {
   return out;
 }
 
-Form whole_product(const Call& call, const Viewed& at, const RangeProduct& part,
-                   const LowTerm& low) {
+Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& part,
+                     const LowTerm& low) {
   const std::vector<float> sums = column_sums(part.weight);
   if (sums.size() != low.factors.size()) call.refuse("adds a term of another width");
   for (size_t n = 0; n < sums.size(); ++n) {
@@ -85,18 +85,18 @@ Form whole_product(const Call& call, const Viewed& at, const RangeProduct& part,
   }
   const int64_t n = out.weight.n;
   const Ref in = out.in;
-  return Viewed{make(call, std::move(out), n, {in}), at.view};
+  return Viewed{make(call, std::move(out), n), at.view};
 }
 
-Form range_product(const Call& call, const Viewed& at, const IntegerProduct& integers) {
+Viewed range_product(const Call& call, const Viewed& at, const IntegerProduct& integers) {
   RangeProduct out{integers.in, integers.weight};
   for (float& scale : out.weight.scales) scale *= 255.0F;
-  return Viewed{make(call, out, at.of->width, {out.in}), at.view};
+  return like(call, at, out);
 }
 
 /// The quantized product `at` with its float channels, `added`; nullopt when it isn't those. Both
 /// are products.
-std::optional<Form> with_float_channels(const Call& call, const Viewed& at, const Viewed& added) {
+std::optional<Viewed> with_float_channels(const Call& call, const Viewed& at, const Viewed& added) {
   const Linear& product = *at.of->get<Linear>();
   const Linear& floats = *added.of->get<Linear>();
   const auto* columns = floats.in->get<Picked>();
@@ -123,7 +123,7 @@ std::optional<Form> with_float_channels(const Call& call, const Viewed& at, cons
     const size_t to = floats.weight.transposed ? (i % count) * n + i / count : i;
     out.weight.float_rows[to] = rows[i];
   }
-  return Viewed{make(call, std::move(out), at.of->width, {product.in}), at.view};
+  return like(call, at, std::move(out));
 }
 
 /// True when the norm has a beta, so that a gamma can't follow.
@@ -148,7 +148,7 @@ bool is_row_quantized(const Ref& of) {
          of->get<LowTerm>() != nullptr || of->get<RangeProduct>() != nullptr;
 }
 
-Form row_bound(const Call& call, const Viewed& in, bool keep_axis) {
+Viewed row_bound(const Call& call, const Viewed& in, bool keep_axis) {
   Viewed out = stat_like(call, in, in.of,
                          call.node().op_type == "ReduceMax" ? StatKind::kMax : StatKind::kMin);
   out.view.axes.back() = {};
@@ -156,8 +156,8 @@ Form row_bound(const Call& call, const Viewed& in, bool keep_axis) {
   return out;
 }
 
-std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Viewed& b,
-                                     const std::string& op) {
+std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const Viewed& b,
+                                       const std::string& op) {
   if (op == "Sub") {
     const Stat* low = bound(b.of, StatKind::kMin);
     if (low == nullptr) return std::nullopt;
@@ -165,13 +165,13 @@ std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Vi
       return stat_like(call, a, low->in, StatKind::kRange);
     }
     if (a.of != low->in) return std::nullopt;
-    return Viewed{make(call, FromLow{a.of}, a.of->width, {a.of}), a.view};
+    return like(call, a, FromLow{a.of});
   }
   if (op == "Div") {
     const auto* part = a.of->get<FromLow>();
     const Stat* range = bound(b.of, StatKind::kRange);
     if (part == nullptr || range == nullptr || range->in != part->in) return std::nullopt;
-    return Viewed{make(call, UnitRow{part->in}, a.of->width, {part->in}), a.view};
+    return like(call, a, UnitRow{part->in});
   }
   for (const bool swapped : {false, true}) {
     const Viewed& left = swapped ? b : a;
@@ -197,19 +197,19 @@ std::optional<Form> row_quantization(const Call& call, const Viewed& a, const Vi
   return std::nullopt;
 }
 
-std::optional<Form> row_scaled(const Call& call, const Viewed& in,
-                               const std::vector<float>& factors) {
+std::optional<Viewed> row_scaled(const Call& call, const Viewed& in,
+                                 const std::vector<float>& factors) {
   if (const auto* integers = in.of->get<IntegerProduct>(); integers != nullptr) {
     if (!integers->by_row || factors.size() != integers->weight.scales.size()) return std::nullopt;
     IntegerProduct out = *integers;
     for (size_t n = 0; n < factors.size(); ++n) out.weight.scales[n] *= factors[n];
-    return Viewed{make(call, out, in.of->width, {out.in}), in.view};
+    return like(call, in, out);
   }
   if (const Stat* low = bound(in.of, StatKind::kMin); low != nullptr) {
     if (in.view.axes.empty() || !in.view.axes.back().empty()) return std::nullopt;
     Viewed out = in;
     const auto width = static_cast<int64_t>(factors.size());
-    out.of = make(call, LowTerm{low->in, factors}, width, {low->in});
+    out.of = make(call, LowTerm{low->in, factors}, width);
     out.view.axes.back() = column_axis(width);
     return out;
   }
@@ -223,10 +223,10 @@ std::optional<Form> row_scaled(const Call& call, const Viewed& in,
       !is_row_major(in.view, in.of->width)) {
     return std::nullopt;
   }
-  return Viewed{make(call, Scaled{in.of, factors}, in.of->width, {in.of}), in.view};
+  return like(call, in, Scaled{in.of, factors});
 }
 
-Form pick_columns(const Call& call, const Viewed& in, const std::vector<int64_t>& channels) {
+Viewed pick_columns(const Call& call, const Viewed& in, const std::vector<int64_t>& channels) {
   if (!is_row_major(in.view, in.of->width)) call.refuse("picks columns of a part of each row");
   Picked out{in.of, {}};
   for (const int64_t channel : channels) {
@@ -236,11 +236,11 @@ Form pick_columns(const Call& call, const Viewed& in, const std::vector<int64_t>
   Viewed made = in;
   const auto width = static_cast<int64_t>(channels.size());
   made.view.axes.back() = column_axis(width);
-  made.of = make(call, std::move(out), width, {in.of});
+  made.of = make(call, std::move(out), width);
   return made;
 }
 
-std::optional<Form> quantize_unit_rows(const Call& call, const Viewed& in) {
+std::optional<Viewed> quantize_unit_rows(const Call& call, const Viewed& in) {
   const auto* unit = in.of->get<UnitRow>();
   if (unit == nullptr) return std::nullopt;
   const auto scale = call.scalar(1);
@@ -249,10 +249,10 @@ std::optional<Form> quantize_unit_rows(const Call& call, const Viewed& in) {
   if (!scale || std::fabs(*scale * 255 - 1) > 1e-6 || zero != 0.0 || !bytes) {
     call.refuse("quantizes rows between 0 and 1 with other than 255 steps");
   }
-  return Viewed{make(call, Quantized{unit->in, true}, in.of->width, {unit->in}), in.view};
+  return like(call, in, Quantized{unit->in, true});
 }
 
-std::optional<Form> scaled_embedding(const Call& call, const Viewed& a, const Viewed& b) {
+std::optional<Viewed> scaled_embedding(const Call& call, const Viewed& a, const Viewed& b) {
   for (const bool swapped : {false, true}) {
     const Viewed& rows = swapped ? b : a;
     const Viewed& scales = swapped ? a : b;
@@ -268,7 +268,7 @@ std::optional<Form> scaled_embedding(const Call& call, const Viewed& a, const Vi
     }
     made.scales = to_floats(factor->tables[0].rows);
     made.zero_points.assign(made.scales.size(), 0);
-    return Viewed{make(call, std::move(out), rows.of->width, {}), rows.view};
+    return like(call, rows, std::move(out));
   }
   return std::nullopt;
 }
