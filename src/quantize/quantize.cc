@@ -7,6 +7,7 @@
 #include "base/atomic_file.h"
 #include "base/threads.h"
 #include "embed/head.h"
+#include "config/model_folder.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
@@ -28,29 +29,6 @@ namespace fs = std::filesystem;
 using namespace quantization;  // NOLINT(google-build-using-namespace): this module's own
 
 constexpr size_t kQuickTexts = 20;
-
-fs::path input_file(const ResolvedModel& model) {
-  if (!model.file.empty()) return model.file;
-  fs::path path = model.folder / "onnx" / "model.onnx";
-  if (!fs::is_regular_file(path)) {
-    throw_bad_input(path.string() + ": missing; make it with `embedforge convert " +
-                    model.folder.string() + " -o DIR`");
-  }
-  return path;
-}
-
-/// Bytes of the file and of the external data that write_onnx puts beside it.
-uint64_t model_bytes(const fs::path& path) {
-  fs::path data = path;
-  data += ".data";
-  uint64_t total = 0;
-  for (const fs::path& each : {path, data}) {
-    std::error_code missing;
-    const uint64_t bytes = fs::file_size(each, missing);
-    if (!missing) total += bytes;
-  }
-  return total;
-}
 
 /// No NaN anywhere, and no infinity in what becomes integers (masks have some).
 void check_finite(const Graph& graph, const std::vector<Product>& products) {
@@ -284,7 +262,7 @@ class Quantization {
 QuantizeResult quantize(const std::string& model, const QuantizeOptions& options) {
   check_options(options);
   const ResolvedModel resolved = resolve_model(model);
-  const fs::path input = input_file(resolved);
+  const fs::path input = resolved.onnx();
   const bool dynamic = options.method == QuantizeMethod::kDynamic;
   QuantizeResult result;
   result.model = options.output.empty()
@@ -295,7 +273,7 @@ QuantizeResult quantize(const std::string& model, const QuantizeOptions& options
   if (fs::equivalent(input, result.model, ignored))
     throw_usage(input.string() + ": the output would replace the float model; choose another");
   const Graph original = read_onnx(input);
-  result.original_bytes = model_bytes(input);
+  result.original_bytes = onnx_bytes(input);
   Quantization quantization(options, resolved, original);
   {
     const AtomicFile probe(result.model);  // fails now rather than at the end
@@ -304,7 +282,7 @@ QuantizeResult quantize(const std::string& model, const QuantizeOptions& options
   graph.metadata["embedforge.original_bytes"] = std::to_string(result.original_bytes);
   verify(graph, "quantize");
   write_onnx(graph, result.model);
-  result.bytes = model_bytes(result.model);
+  result.bytes = onnx_bytes(result.model);
   return result;
 }
 
