@@ -3,6 +3,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "bindings.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
+#include "fields.h"
 #include "graph/read_onnx.h"
 #include "graph/write_onnx.h"
 #include "quantize/default_texts.h"
@@ -29,32 +31,41 @@ T one_of(const std::string& field, const std::string& value,
   return found->second;
 }
 
-nb::dict quantize_model(const std::string& model, const std::string& output,
-                        const std::string& method, std::vector<std::string> calibration,
-                        const std::string& default_texts, const std::string& calibrate_method,
-                        size_t samples, double target_cosine, bool reduce_range,
-                        std::vector<std::string> excluded, int threads) {
+QuantizeMethod method_of(const std::string& name) {
+  return one_of<QuantizeMethod>(
+      "method", name, {{"dynamic", QuantizeMethod::kDynamic}, {"static", QuantizeMethod::kStatic}});
+}
+
+DefaultTexts default_texts_of(const std::string& name) {
+  return one_of<DefaultTexts>("default_texts", name,
+                              {{"quick", DefaultTexts::kQuick},
+                               {"builtin", DefaultTexts::kFull},
+                               {"none", DefaultTexts::kNone}});
+}
+
+CalibrateMethod calibrate_method_of(const std::string& name) {
+  return one_of<CalibrateMethod>("calibrate_method", name,
+                                 {{"mse", CalibrateMethod::kLeastError},
+                                  {"minmax", CalibrateMethod::kMinMax},
+                                  {"entropy", CalibrateMethod::kEntropy},
+                                  {"percentile", CalibrateMethod::kPercentile}});
+}
+
+/// By the names of the fields of QuantizeOptions.
+nb::dict quantize_model(const std::string& model, const nb::kwargs& given) {
   QuantizeOptions options;
-  options.method = one_of<QuantizeMethod>(
-      "method", method,
-      {{"dynamic", QuantizeMethod::kDynamic}, {"static", QuantizeMethod::kStatic}});
-  options.default_texts = one_of<DefaultTexts>("default_texts", default_texts,
-                                               {{"quick", DefaultTexts::kQuick},
-                                                {"builtin", DefaultTexts::kFull},
-                                                {"none", DefaultTexts::kNone}});
-  options.calibrate_method =
-      one_of<CalibrateMethod>("calibrate_method", calibrate_method,
-                              {{"mse", CalibrateMethod::kLeastError},
-                               {"minmax", CalibrateMethod::kMinMax},
-                               {"entropy", CalibrateMethod::kEntropy},
-                               {"percentile", CalibrateMethod::kPercentile}});
-  options.output = output;
-  options.calibration = std::move(calibration);
-  options.samples = samples;
-  options.target_cosine = target_cosine;
-  options.reduce_range = reduce_range;
-  options.excluded = std::move(excluded);
-  options.threads = threads;
+  Fields fields(given);
+  fields.take<std::string>("method", options.method, method_of);
+  fields.take<std::string>("output", options.output, std::identity());
+  fields.take("calibration", options.calibration);
+  fields.take<std::string>("default_texts", options.default_texts, default_texts_of);
+  fields.take<std::string>("calibrate_method", options.calibrate_method, calibrate_method_of);
+  fields.take("samples", options.samples);
+  fields.take("target_cosine", options.target_cosine);
+  fields.take("reduce_range", options.reduce_range);
+  fields.take("excluded", options.excluded);
+  fields.take("threads", options.threads);
+  fields.finish("option");
   QuantizeResult result;
   {
     const nb::gil_scoped_release unlocked;
@@ -139,9 +150,7 @@ void replace_tensors(const std::string& source, const std::string& out,
 }  // namespace
 
 void register_quantize(nb::module_& module) {
-  module.def("quantize", quantize_model, "model"_a, "output"_a, "method"_a, "calibration"_a,
-             "default_texts"_a, "calibrate_method"_a, "samples"_a, "target_cosine"_a,
-             "reduce_range"_a, "excluded"_a, "threads"_a);
+  module.def("quantize", quantize_model, "model"_a, "options"_a);
   module.def("default_texts", [] {
     const auto texts = quantization::default_texts();
     return std::vector<std::string>(texts.begin(), texts.end());

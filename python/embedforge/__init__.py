@@ -15,11 +15,12 @@ from embedforge.model import (
     ConvertResult,
     OptimizeResult,
     PassReport,
+    QuantizeResult,
     convert,
     optimize,
 )
 from embedforge.onnx_embedder import ONNXEmbedder
-from embedforge.quantization import QuantizeResult, quantize
+from embedforge.quantization import quantize
 from embedforge.vectors import quantize_vectors, similarity, vector_ranges
 
 __all__ = [

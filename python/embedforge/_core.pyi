@@ -73,19 +73,7 @@ def convert(
 def optimize(
     model: str, out: str, level: str, disabled: Sequence[str], input: str
 ) -> tuple[str, str, int, int, float, list[tuple[str, int]], list[tuple[str, float, int, int]]]: ...
-def quantize(
-    model: str,
-    output: str,
-    method: str,
-    calibration: Sequence[str],
-    default_texts: str,
-    calibrate_method: str,
-    samples: int,
-    target_cosine: float,
-    reduce_range: bool,
-    excluded: Sequence[str],
-    threads: int,
-) -> dict[str, Any]: ...
+def quantize(model: str, **options: Any) -> dict[str, Any]: ...
 def default_texts() -> list[str]: ...
 
 _Tensor = tuple[str, list[int], bytes]

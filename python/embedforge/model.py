@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from embedforge import _core
 
@@ -91,3 +92,27 @@ def optimize(
         {Path(name): size for name, size in files},
         [PassReport(*report) for report in passes],
     )
+
+
+@dataclass(frozen=True)
+class QuantizeResult:
+    """What quantize() wrote."""
+
+    model: Path
+    original_bytes: int
+    bytes: int
+    calibration_texts: int  # that the decisions were made with
+    cosines: tuple[float, ...]  # to the float model, of other texts, ascending
+    errors: dict[str, float]  # of each product in int8, relative, on the calibration texts
+    kept_float: dict[str, float] = field(default_factory=dict)  # for target_cosine: node -> gain
+    target_reached: bool = True
+
+
+def write_quantized(
+    model: str | os.PathLike[str], output: str | os.PathLike[str] | None, **options: Any
+) -> QuantizeResult:
+    """quantize() without training; `options` by the names of QuantizeOptions in embedforge/model.h."""
+    made = _core.quantize(
+        os.fspath(model), output=None if output is None else os.fspath(output), **options
+    )
+    return QuantizeResult(**{**made, "model": Path(made["model"])})

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from embedforge import _core
-
-
-@dataclass(frozen=True)
-class QuantizeResult:
-    """What quantize() wrote."""
-
-    model: Path
-    original_bytes: int
-    bytes: int
-    calibration_texts: int  # that the decisions were made with
-    cosines: tuple[float, ...]  # to the float model, of other texts, ascending
-    errors: dict[str, float]  # of each product in int8, relative, on the calibration texts
-    kept_float: dict[str, float] = field(default_factory=dict)  # for target_cosine: node -> gain
-    target_reached: bool = True
+from embedforge.model import QuantizeResult, write_quantized
 
 
 def quantize(
@@ -67,17 +51,16 @@ def quantize(
         )
     if qat_options:
         raise TypeError(f"quantize() has no option '{next(iter(qat_options))}' for method {method}")
-    made = _core.quantize(
-        os.fspath(model),
-        "" if output is None else os.fspath(output),
-        method,
-        list(calibration),
-        default_texts,
-        calibrate_method,
-        samples,
-        target_cosine or 0.0,
-        reduce_range,
-        list(exclude),
-        threads or 0,
+    return write_quantized(
+        model,
+        output,
+        method=method,
+        calibration=list(calibration),
+        default_texts=default_texts,
+        calibrate_method=calibrate_method,
+        samples=samples,
+        target_cosine=target_cosine and float(target_cosine),
+        reduce_range=reduce_range,
+        excluded=list(exclude),
+        threads=threads,
     )
-    return QuantizeResult(**{**made, "model": Path(made["model"])})

@@ -24,7 +24,7 @@ import numpy as np
 
 from embedforge import _core
 from embedforge.errors import BadInputError, NotSupportedError, UsageError
-from embedforge.quantization import QuantizeResult, quantize
+from embedforge.model import QuantizeResult, write_quantized
 
 try:
     import torch
@@ -307,7 +307,7 @@ def qat(
     draw = random.Random(seed)
     with _folder_beside(target) as temporary:
         static = Path(temporary) / "static.onnx"
-        made = quantize(
+        made = write_quantized(
             root,
             static,
             method="static",

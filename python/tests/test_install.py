@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -69,3 +70,37 @@ def test_only_the_api_is_exported(prefix: Path) -> None:
 
 def test_the_installed_command_runs(prefix: Path) -> None:
     assert sh(prefix / "bin" / "embedforge", "--version").startswith("embedforge ")
+
+def declared(header: Path) -> set[str]:
+    """The qualified names of the functions that a public header declares and doesn't define itself."""
+    text = re.sub(r"//[^\n]*", "", header.read_text())
+    text = re.sub(r"= (default|delete);", ";", text)
+    found: set[str] = set()
+    scopes: list[str] = []
+    for statement, end in re.findall(r"([^;{}]*)([;{}])", text):
+        words = " ".join(statement.split())
+        if end == "}":
+            scopes.pop()
+        elif end == "{":
+            scope = re.search(r"\b(?:class|struct|namespace) (\w+)", words)
+            scopes.append(scope[1] if scope else "")
+        elif "(" in words and "" not in scopes and "= 0" not in words:
+            name = re.search(r"([~\w]+) ?\(", words)
+            if name and not words.startswith(("using", "friend", "static_assert")):
+                found.add("::".join([*scopes, name[1]]))
+    return found
+
+
+def test_every_public_function_is_exported(prefix: Path) -> None:
+    library = next(prefix.rglob("libembedforge.so"))
+    exported = sh("nm", "-DC", "--defined-only", library)
+    made = sh("nm", "-C", "--defined-only", *(ROOT / "build").glob("src/**/libef_*.a"))
+    headers = sorted((prefix / "include" / "embedforge").glob("*.h"))
+    assert len(headers) > 8
+    names = set().union(*map(declared, headers))
+    assert {"embedforge::Reranker::score", "embedforge::pull", "embedforge::cached_models"} <= names
+    for name in sorted(names):
+        symbols = set(re.findall(rf" [TW] ({re.escape(name)}(?:\[abi:\w+\])?\(.*)", made))
+        assert symbols, f"{name} is declared and not there"
+        missing = [symbol for symbol in symbols if symbol not in exported]
+        assert not missing, missing
