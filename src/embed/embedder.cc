@@ -66,8 +66,8 @@ struct Embedder::Impl {
     return local->text();
   }
 
-  /// What is put before each text: the named prompt, else the one that goes with the input type,
-  /// else the model's default.
+  /// What is put before each text: the named prompt, else the one that goes with the input type;
+  /// where there is no type, the model's default.
   std::string prompt_of(const EncodeOptions& options, InputType type) const {
     if (options.prompt) return *options.prompt;
     std::string name = options.prompt_name;
@@ -78,7 +78,7 @@ struct Embedder::Impl {
     for (const char* each : names) {
       if (name.empty() && info.prompts.contains(each)) name = each;
     }
-    if (name.empty()) name = info.default_prompt_name;
+    if (name.empty() && type == InputType::kNone) name = info.default_prompt_name;
     if (name.empty()) return "";
     const auto found = info.prompts.find(name);
     if (found != info.prompts.end()) return found->second;
