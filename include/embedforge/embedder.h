@@ -83,8 +83,8 @@ struct EncodeOptions {
 };
 
 /// What texts are for, where the model tells it apart: kQuery has the prompt named "query",
-/// kDocument that named "document", "passage" or "corpus", if the model has one and the options
-/// name none; servers are told.
+/// kDocument that named "document", "passage" or "corpus", and none (also not the model's default
+/// one) where the model hasn't that; options that name one win. Servers are told.
 enum class InputType { kNone, kQuery, kDocument };
 
 struct Usage {

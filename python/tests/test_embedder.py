@@ -168,6 +168,15 @@ def test_prompts(converted: Path, tmp_path: Path) -> None:
     with pytest.raises(embedforge.UsageError, match="nothing"):
         embedder.encode("hello", prompt_name="nothing")
 
+    settings.write_text(
+        json.dumps({"prompts": {"query": "query: "}, "default_prompt_name": "query"})
+    )
+    embedder = embedforge.Embedder(folder)
+    bare = embedder.encode("hello", prompt="")
+    assert (embedder.encode("hello") == plain[0]).all()
+    assert (bare != plain[0]).any(), "an empty prompt switches the default one off"
+    assert (embedder.encode_document("hello") == bare).all(), "the default one is for queries"
+
 
 def test_similarity(embedder: embedforge.Embedder) -> None:
     a, b, c = embedder.encode(
