@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "kernels": set(),
     "plan": {"recognize", "graph"},
     "engine": {"plan", "graph", "kernels"},
-    "backends": {"engine", "plan", "graph", "http"},
+    "backends": {"engine", "plan", "recognize", "graph", "http"},
     "embed": {"backends", "plan", "tokenize", "graph", "checkpoint", "config", "hub"},
     "quantize": {"embed", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "evaluate": {"tokenize"},

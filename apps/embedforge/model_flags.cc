@@ -49,6 +49,8 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->required();
   command.add_option("--file", options.file,
                      "the .onnx file within the folder (default: onnx/model.onnx)");
+  command.add_option("--output-name", options.output_name,
+                     "the file's output that is the embedding, where several could be");
   command.add_option("--tokenizer", options.tokenizer,
                      "folder with tokenizer.json (default: the model's)");
   command.add_option("--backend", options.backend)

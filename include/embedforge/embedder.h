@@ -62,9 +62,10 @@ struct ServerOptions {
 struct EmbedderOptions {
   std::string backend = "native";  // one of backend_names()
   std::string file;  // the .onnx file within the model folder; "": onnx/model.onnx, then model.onnx
-  std::string tokenizer;  // a folder with tokenizer.json; "": the model folder
-  int threads = 0;        // 0: what the processor's affinity and the container's quota allow
-  int max_length = 0;     // tokens a text, special ones included; 0: as the model says
+  std::string output_name;  // of the file's outputs, where several could be the embedding
+  std::string tokenizer;    // a folder with tokenizer.json; "": the model folder
+  int threads = 0;          // 0: what the processor's affinity and the container's quota allow
+  int max_length = 0;       // tokens a text, special ones included; 0: as the model says
   std::optional<Pooling> pooling;    // nullopt: as the model says
   Compute compute = Compute::kAuto;  // of a float file, natively
   OnnxRuntimeOptions onnxruntime;

@@ -58,6 +58,7 @@ EmbedderOptions options_of(const nb::kwargs& given) {
   Fields fields(given);
   fields.take("backend", options.backend);
   fields.take("file", options.file);
+  fields.take("output_name", options.output_name);
   fields.take("tokenizer", options.tokenizer);
   fields.take("threads", options.threads);
   fields.take("max_length", options.max_length);

@@ -47,7 +47,8 @@ class Embedder:
     forked at any time.
 
     `model` is a hub id, a folder, an .onnx file (with `tokenizer`, a folder that holds
-    tokenizer.json), or a server's name of a model. `file` names the .onnx file within the folder.
+    tokenizer.json), or a server's name of a model. `file` names the .onnx file within the folder,
+    `output_name` its output where several could be the embedding.
     `threads`, `max_length`, `pooling` ("mean", "cls", "max", "last", "mean_sqrt_len",
     "weightedmean") and `compute` (what layers are computed in: "auto", "float32", "bf16", "int8";
     of the native engine) default to what the machine allows and the model says.
@@ -75,6 +76,7 @@ class Embedder:
         max_length: int | None = None,
         pooling: str | None = None,
         compute: str = "auto",
+        output_name: str | None = None,
         onnxruntime: Mapping[str, Any] | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
@@ -103,6 +105,7 @@ class Embedder:
             max_length=max_length,
             pooling=pooling,
             compute=compute,
+            output_name=output_name,
             onnxruntime=runtime,
             base_url=base_url,
             api_key=api_key,

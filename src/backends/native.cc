@@ -6,6 +6,7 @@
 #include "embedforge/error.h"
 #include "engine/engine.h"
 #include "engine/head.h"
+#include "graph/choose_output.h"
 #include "graph/read_onnx.h"
 #include "plan/raise.h"
 
@@ -40,6 +41,7 @@ Program program_of(const Graph& graph) {
   }
 }
 
+/// `graph`: with all of its outputs.
 EmbedderInfo info_of(const Graph& graph, const Program& program, const Engine& engine) {
   EmbedderInfo info;
   info.backend = "native";
@@ -94,7 +96,9 @@ class NativeBackend : public TokenBackend {
 std::unique_ptr<TokenBackend> open_native(const std::filesystem::path& onnx,
                                           const EmbedderOptions& options, const MakeHead& head) {
   const Graph graph = read_onnx(onnx);
-  Program program = program_of(graph);
+  Graph wanted = graph;
+  keep_output(wanted, options.output_name, onnx.string());
+  Program program = program_of(wanted);
   if (!ends_in_scores(program)) choose_head(program, options, head);
   return std::make_unique<NativeBackend>(
       graph, program,

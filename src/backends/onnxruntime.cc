@@ -9,6 +9,8 @@
 #include "base/threads.h"
 #include "embedforge/error.h"
 #include "engine/head.h"
+#include "graph/read_onnx.h"
+#include "plan/raise.h"
 
 namespace embedforge {
 namespace {
@@ -18,8 +20,9 @@ constexpr size_t kMostTokens = 16384;
 
 class OnnxRuntimeBackend : public TokenBackend {
  public:
-  OnnxRuntimeBackend(ort::Session session, const MakeHead& head, int64_t pad, int threads)
-      : session_(std::move(session)), pad_(pad), threads_(threads) {
+  OnnxRuntimeBackend(ort::Session session, const MakeHead& head, int64_t pad, size_t max_positions,
+                     int threads)
+      : session_(std::move(session)), pad_(pad), max_positions_(max_positions), threads_(threads) {
     if (session_.pooled()) return;
     const std::vector<HeadStep> steps = head(session_.width());
     head_.emplace(steps, session_.width());
@@ -45,8 +48,9 @@ class OnnxRuntimeBackend : public TokenBackend {
     const size_t most = std::max<size_t>(batch_size, 1);
     for (size_t begin = 0; begin < order.size();) {
       const size_t columns = length(order[begin]);
-      const size_t rows =
+      size_t rows =
           std::min({most, std::max<size_t>(kMostTokens / columns, 1), order.size() - begin});
+      while (!session_.masks() && length(order[begin + rows - 1]) != columns) --rows;
       run_padded(batch, std::span(order).subspan(begin, rows), columns, tokens, out);
       begin += rows;
     }
@@ -55,6 +59,7 @@ class OnnxRuntimeBackend : public TokenBackend {
     return PooledVectors{std::move(out)};
   }
 
+  size_t max_positions() const override { return max_positions_; }
   EmbedderInfo info() const override {
     EmbedderInfo info;
     info.backend = "onnxruntime " + session_.library().version;
@@ -108,8 +113,18 @@ class OnnxRuntimeBackend : public TokenBackend {
   std::optional<Head> head_;  // nullopt: the graph pools by itself
   std::string pooling_ = "in the graph";
   int64_t pad_;
+  size_t max_positions_;
   int threads_;
 };
+
+/// Those of the graph's position table; 0 where the native engine doesn't understand the graph.
+size_t positions_of(const std::filesystem::path& onnx) {
+  try {
+    return raise(read_onnx(onnx)).max_positions;
+  } catch (const Error&) {
+    return 0;
+  }
+}
 
 }  // namespace
 
@@ -118,12 +133,14 @@ std::unique_ptr<TokenBackend> open_onnxruntime(const std::filesystem::path& onnx
                                                int64_t pad) {
   const ort::Library& library = ort::load_library(options.onnxruntime.library);
   const int threads = options.threads > 0 ? options.threads : available_threads();
-  ort::Session session(library, onnx, options.onnxruntime, threads, options.warn);
+  ort::Session session(library, onnx, options.onnxruntime, threads, options.warn,
+                       options.output_name);
   if (session.pooled() && options.pooling) {
     throw_not_supported(onnx.string() +
                         ": gives one vector a text, so that no pooling can be chosen");
   }
-  return std::make_unique<OnnxRuntimeBackend>(std::move(session), head, pad, threads);
+  return std::make_unique<OnnxRuntimeBackend>(std::move(session), head, pad, positions_of(onnx),
+                                              threads);
 }
 
 }  // namespace embedforge

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "embedforge/error.h"
+#include "graph/choose_output.h"
 #include "graph/tensor.h"
 
 namespace embedforge::ort {
@@ -86,11 +87,12 @@ std::vector<Provider> wanted_providers(const OnnxRuntimeOptions& options) {
 }
 
 Session::Session(const Library& library, const std::filesystem::path& onnx,
-                 const OnnxRuntimeOptions& options, int threads, const Warn& warn)
+                 const OnnxRuntimeOptions& options, int threads, const Warn& warn,
+                 const std::string& output_name)
     : library_(&library), file_(onnx.string()), session_(library.api.release_session) {
   open(options, threads, warn);
   read_inputs();
-  choose_output();
+  find_output(output_name);
 }
 
 void Session::open(const OnnxRuntimeOptions& options, int threads, const Warn& warn) {
@@ -157,13 +159,13 @@ void Session::read_inputs() {
   names(api.input_count, api.input_name, inputs_);
   names(api.output_count, api.output_name, outputs_);
   for (size_t i = 0; i < inputs_.size(); ++i) {
-    constexpr std::array<const char*, 4> kKnown = {"input_ids", "attention_mask", "token_type_ids",
-                                                   "position_ids"};
-    if (std::find(kKnown.begin(), kKnown.end(), inputs_[i]) == kKnown.end()) {
+    const std::optional<InputRole> role = recognize::input_role(inputs_[i]);
+    if (!role) {
       throw_not_supported(file_ + ": input \"" + inputs_[i] +
-                          "\" is unknown; known are input_ids, attention_mask, token_type_ids and "
-                          "position_ids");
+                          "\" is unknown; known are input_ids, attention_mask (input_mask), "
+                          "token_type_ids (segment_ids) and position_ids");
     }
+    roles_.push_back(*role);
     Handle<TypeInfo> type(api.release_type_info);
     check(api, api.input_type(session_.get(), i, type.out()), file_);
     const TensorInfo* tensor = nullptr;
@@ -177,10 +179,10 @@ void Session::read_inputs() {
   }
 }
 
-/// Token embeddings by name, else by shape; else a sentence embedding that the graph makes itself.
-void Session::choose_output() {
+void Session::find_output(const std::string& wanted) {
   const Api& api = library_->api;
-  int best = -1;
+  std::vector<OutputInfo> floats;
+  std::vector<int64_t> last;  // sizes of their last axes; below 1: not said
   for (size_t i = 0; i < outputs_.size(); ++i) {
     Handle<TypeInfo> type(api.release_type_info);
     check(api, api.output_type(session_.get(), i, type.out()), file_);
@@ -192,25 +194,18 @@ void Session::choose_output() {
     check(api, api.element_type(tensor, &element), file_);
     check(api, api.rank(tensor, &rank), file_);
     if ((element != kFloat && element != kFloat16) || (rank != 2 && rank != 3)) continue;
-    const std::string& name = outputs_[i];
-    int score = rank == 3 ? 2 : 0;
-    if (name == "last_hidden_state" || name == "token_embeddings" || name == "sentence_embedding")
-      ++score;
-    if (score <= best) continue;
-    best = score;
-    output_ = i;
-    rank_ = rank;
     std::vector<int64_t> dims(rank);
     check(api, api.dimensions(tensor, dims.data(), rank), file_);
-    width_ = dims.back() > 0 ? static_cast<size_t>(dims.back()) : 0;
+    floats.push_back({outputs_[i], rank});
+    last.push_back(dims.back());
   }
-  if (best < 0) {
-    throw_not_supported(file_ +
-                        ": has no output of floats [batch, tokens, width] or [batch, width]");
-  }
-  if (width_ == 0) {  // the file doesn't say: one token tells
-    const Output output = run({1, 1, {0}, {1}, {0}});
-    width_ = static_cast<size_t>(output.dims.back());
+  const size_t chosen = choose_output(floats, wanted, file_);
+  output_ = floats[chosen].name;
+  rank_ = floats[chosen].rank.value();
+  if (last[chosen] > 0) {
+    width_ = static_cast<size_t>(last[chosen]);
+  } else {  // the file doesn't say: one token tells
+    width_ = static_cast<size_t>(run({1, 1, {0}, {1}, {0}}).dims.back());
   }
 }
 
@@ -225,19 +220,19 @@ Output Session::run(const PaddedBatch& batch) const {
   std::vector<std::vector<int32_t>> int_data(inputs_.size());
   for (size_t i = 0; i < inputs_.size(); ++i) {
     std::vector<int64_t>& data = long_data[i];
-    if (inputs_[i] == "input_ids") {
+    if (roles_[i] == InputRole::kTokenIds) {
       data = batch.ids;
-    } else if (inputs_[i] == "attention_mask") {
+    } else if (roles_[i] == InputRole::kMask) {
       data = batch.mask;
-    } else if (inputs_[i] == "token_type_ids" && !batch.types.empty()) {
+    } else if (roles_[i] == InputRole::kTokenTypes && !batch.types.empty()) {
       data = batch.types;
     } else {
       data.assign(batch.ids.size(), 0);
-      if (inputs_[i] == "position_ids") {
-        for (size_t r = 0; r < batch.rows; ++r) {
-          const auto begin = data.begin() + static_cast<ptrdiff_t>(r * batch.columns);
-          std::iota(begin, begin + static_cast<ptrdiff_t>(batch.columns), 0);
-        }
+    }
+    if (roles_[i] == InputRole::kPositions) {
+      for (size_t r = 0; r < batch.rows; ++r) {
+        const auto begin = data.begin() + static_cast<ptrdiff_t>(r * batch.columns);
+        std::iota(begin, begin + static_cast<ptrdiff_t>(batch.columns), 0);
       }
     }
     void* bytes = data.data();
@@ -257,7 +252,7 @@ Output Session::run(const PaddedBatch& batch) const {
   raw.reserve(values.size());
   for (const Handle<Value>& value : values) raw.push_back(value.get());
   const std::vector<const char*> names = pointers(inputs_);
-  const char* output_name = outputs_[output_].c_str();
+  const char* output_name = output_.c_str();
   Handle<Value> result(api.release_value);
   check(api,
         api.run(session_.get(), nullptr, names.data(), raw.data(), raw.size(), &output_name, 1,
@@ -276,9 +271,7 @@ Output Session::run(const PaddedBatch& batch) const {
   const bool fits = rank == rank_ && output.dims[0] == shape[0] &&
                     (rank == 2 || output.dims[1] == shape[1]) && output.dims.back() > 0 &&
                     (width_ == 0 || output.dims.back() == static_cast<int64_t>(width_));
-  if (!fits)
-    throw_bad_input(file_ + ": output \"" + outputs_[output_] +
-                    "\" has another shape than it says");
+  if (!fits) throw_bad_input(file_ + ": output \"" + output_ + "\" has another shape than it says");
   void* data = nullptr;
   check(api, api.tensor_data(result.get(), &data), file_);
   size_t count = 1;

@@ -31,6 +31,7 @@ std::vector<Field> fields_of(const EmbedderOptions& o) {
   others.device_id = 0;
   others.gpu_mem_limit = 0;
   return {{"file", !o.file.empty(), kLocal},
+          {"output_name", !o.output_name.empty(), kLocal},
           {"tokenizer", !o.tokenizer.empty(), kLocal},
           {"threads", o.threads != 0, kLocal},
           {"max_length", o.max_length != 0, kLocal | kTorch},
