@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import transformers
@@ -46,7 +47,9 @@ def test_dense_module(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "xlm-roberta", "distilbert", "mpnet"])
-def test_reranker(tmp_path: Path, run: Run, model_type: str) -> None:
+def test_reranker(
+    tmp_path: Path, run: Run, model_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     family = next(each for each in FAMILIES.values() if each.model_type == model_type)
     folder = tmp_path / "checkpoint"
     folder.mkdir()
@@ -74,14 +77,19 @@ def test_reranker(tmp_path: Path, run: Run, model_type: str) -> None:
         expected = model(**given).logits[:, 0].numpy()
     (logits,) = run_onnx(tmp_path / "out" / "onnx" / "model.onnx", inputs)
     assert np.abs(logits[:, 0] - expected).max() < 1e-4
-    done = run("rerank", tmp_path / "out", query, *texts, "--raw", "--json")
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    found = np.empty(len(texts))
-    for line in lines:
-        found[line["index"]] = line["score"]
-    assert np.abs(found - expected).max() < 1e-4
-    assert [line["score"] for line in lines] == sorted(found, reverse=True)
+    library = Path(onnxruntime.__file__).parent / "capi"
+    monkeypatch.setenv("ONNXRUNTIME_LIB", str(library))
+    for backend in ("native", "onnxruntime"):
+        done = run(
+            "rerank", tmp_path / "out", query, *texts, "--raw", "--json", "--backend", backend
+        )
+        assert done.returncode == 0, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        found = np.empty(len(texts))
+        for line in lines:
+            found[line["index"]] = line["score"]
+        assert np.abs(found - expected).max() < 1e-4
+        assert [line["score"] for line in lines] == sorted(found, reverse=True)
     plain = run("rerank", tmp_path / "out", query, *texts)
     first = float(plain.stdout.split()[0])
     assert abs(first - 1 / (1 + np.exp(-expected.max()))) < 1e-3
@@ -91,6 +99,11 @@ def test_reranker(tmp_path: Path, run: Run, model_type: str) -> None:
     )
     refused = run("encode", tmp_path / "out", "x")
     assert refused.returncode == 4 and "rerank" in refused.stderr
+    for flag, value in (("--device", "cuda"), ("--pooling", "cls"), ("--backend", "tei")):
+        refused = run("rerank", tmp_path / "out", query, "x", flag, value)
+        assert (
+            refused.returncode in (2, 4) and value in refused.stderr or flag[2:] in refused.stderr
+        )
 
 
 @pytest.fixture(scope="module")
