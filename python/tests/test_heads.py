@@ -101,9 +101,7 @@ def test_reranker(
     assert refused.returncode == 4 and "rerank" in refused.stderr
     for flag, value in (("--device", "cuda"), ("--pooling", "cls"), ("--backend", "tei")):
         refused = run("rerank", tmp_path / "out", query, "x", flag, value)
-        assert (
-            refused.returncode in (2, 4) and value in refused.stderr or flag[2:] in refused.stderr
-        )
+        assert refused.returncode in (2, 4) and flag[2:] in refused.stderr
 
 
 @pytest.fixture(scope="module")

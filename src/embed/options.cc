@@ -71,7 +71,8 @@ void check_options(const EmbedderOptions& options, const Spelling& spelling) {
     throw_usage(what + " has no meaning for " + spelled("backend") + " " + options.backend);
   };
   if (backend->kind == kNative && options.onnxruntime.device != Device::kCpu) {
-    throw_not_supported("the native engine runs on the CPU only; for a GPU use " +
+    throw_not_supported(spelled("device") +
+                        ": the native engine runs on the CPU only; for a GPU use " +
                         spelled("backend") + " onnxruntime");
   }
   for (const Field& field : fields_of(options)) {
