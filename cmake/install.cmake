@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(modules backends base checkpoint config convert embed engine graph hub http kernels passes plan quantize tokenize)
+set(modules backends base checkpoint config convert embed engine graph hub http kernels passes plan quantize recognize tokenize)
 list(TRANSFORM modules PREPEND ef_)
 list(JOIN modules "," whole)
 file(WRITE ${CMAKE_BINARY_DIR}/embedforge.cc "// The library is its modules.\n")

@@ -5,7 +5,7 @@
 #include "graph/tensor.h"
 #include "passes/editor.h"
 #include "passes/passes.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 namespace embedforge::passes {
 namespace {
@@ -13,9 +13,9 @@ namespace {
 constexpr int64_t kSmallCount = 1024;  // elements of shape arithmetic
 
 /// What the value is for any input; nullptr when it isn't known to be the same.
-const Tensor* fixed_content(const Probes& probes, const std::string& value) {
-  const Shadow* first = probes.at(0, value);
-  const Shadow* second = probes.at(1, value);
+const Tensor* fixed_content(const Shapes& shapes, const std::string& value) {
+  const Shadow* first = shapes.at(0, value);
+  const Shadow* second = shapes.at(1, value);
   if (first == nullptr || second == nullptr || !first->content || !second->content) return nullptr;
   const Tensor& a = *first->content;
   const Tensor& b = *second->content;
@@ -34,11 +34,11 @@ bool depends_on_inputs_values(const Editor& editor, const std::string& value, in
   });
 }
 
-std::optional<std::vector<int64_t>> target_of(const Probes& probes, const Node& node) {
+std::optional<std::vector<int64_t>> target_of(const Shapes& shapes, const Node& node) {
   std::vector<int64_t> out;
-  const Shadow* in[] = {probes.at(0, node.inputs[0]), probes.at(1, node.inputs[0])};
-  const Shadow* made[] = {probes.at(0, node.outputs[0]), probes.at(1, node.outputs[0])};
-  for (size_t i = 0; i < Probes::kCount; ++i) {
+  const Shadow* in[] = {shapes.at(0, node.inputs[0]), shapes.at(1, node.inputs[0])};
+  const Shadow* made[] = {shapes.at(0, node.outputs[0]), shapes.at(1, node.outputs[0])};
+  for (size_t i = 0; i < Shapes::kCount; ++i) {
     if (in[i] == nullptr || made[i] == nullptr) return std::nullopt;
   }
   if (in[0]->dims.size() != in[1]->dims.size() || made[0]->dims.size() != made[1]->dims.size()) {
@@ -62,11 +62,11 @@ std::optional<std::vector<int64_t>> target_of(const Probes& probes, const Node& 
   return open <= 1 ? std::optional(out) : std::nullopt;
 }
 
-void fold_reshape(Editor& editor, const Probes& probes, Node& node) {
+void fold_reshape(Editor& editor, const Shapes& shapes, Node& node) {
   if (node.inputs.size() != 2 || node.int_attribute("allowzero", 0) != 0) return;
   if (editor.constant(node.inputs[1]) != nullptr) return;
   if (depends_on_inputs_values(editor, node.inputs[1])) return;
-  const auto target = target_of(probes, node);
+  const auto target = target_of(shapes, node);
   if (!target) return;
   const auto rank = static_cast<int64_t>(target->size());
   const std::string name =
@@ -78,15 +78,15 @@ void fold_reshape(Editor& editor, const Probes& probes, Node& node) {
 
 void fold_shapes(Graph& graph) {
   Editor editor(graph);
-  const Probes probes(editor);
+  const Shapes shapes(editor);
   for (Node& node : graph.nodes) {
-    if (is_op(node, "Reshape")) fold_reshape(editor, probes, node);
+    if (is_op(node, "Reshape")) fold_reshape(editor, shapes, node);
     if (is_op(node, "Constant")) continue;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const std::string name = node.inputs[i];
       if (name.empty() || editor.constant(name) != nullptr || editor.maker(name) == nullptr)
         continue;
-      const Tensor* content = fixed_content(probes, name);
+      const Tensor* content = fixed_content(shapes, name);
       if (content == nullptr || depends_on_inputs_values(editor, name)) continue;
       editor.set_input(node, i, editor.add_constant(name + "_folded", *content));
     }

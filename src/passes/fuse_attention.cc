@@ -12,10 +12,10 @@ namespace {
 
 class Fusion {
  public:
-  Fusion(Editor& editor, const Probes& probes) : editor_(editor), probes_(probes) {}
+  Fusion(Editor& editor, const Recognized& recognized) : editor_(editor), recognized_(recognized) {}
 
-  void fuse(const AttentionMatch& match) {
-    if (!fuse_packed(match)) fuse_separate(match);
+  void fuse(const AttentionMatch& match, Node& last) {
+    if (!fuse_packed(match, last)) fuse_separate(match, last);
   }
 
  private:
@@ -30,8 +30,8 @@ class Fusion {
   /// The graph's mask as both operators take it; "" for none.
   std::string mask(const AttentionMatch& match) {
     if (!match.masked) return "";
-    const std::string& input = probes_.mask_input();
-    if (probes_.at(0, input)->type == DataType::kInt32) return input;
+    const std::string& input = recognized_.mask_input();
+    if (recognized_.known(input)->at[0].type == DataType::kInt32) return input;
     if (mask_.empty()) {
       mask_ = editor_.insert(input + "_int32", "Cast", {input},
                              {{"to", static_cast<int64_t>(DataType::kInt32)}});
@@ -44,19 +44,19 @@ class Fusion {
   }
 
   /// Attention(input, weights, bias, mask_index, past, attention_bias)
-  bool fuse_packed(const AttentionMatch& match) {
+  bool fuse_packed(const AttentionMatch& match, Node& last) {
     std::vector<Columns> weights;
     std::vector<Columns> biases;
     std::vector<Projection> projections;
-    for (const Operand& operand : match.operands) {
+    for (const Heads& operand : match.operands) {
       const auto projection = match_projection(editor_, operand.value);
-      if (operand.rotary || !projection) return false;
+      if (operand.turned || !projection) return false;
       if (!projections.empty() && projection->input != projections[0].input) return false;
       weights.push_back({projection->weights, operand.column, width(match)});
       biases.push_back({projection->biases, operand.column, width(match)});
       projections.push_back(*projection);
     }
-    const auto shape = probes_.shape(projections[0].input);
+    const auto shape = recognized_.shapes().shape(projections[0].input);
     if (!shape || shape->size() != 3) return false;
     Projection joined = projections[0];
     if (!is_joined_already(match)) {
@@ -71,13 +71,13 @@ class Fusion {
     }
     Names inputs = {joined.input, joined.weight, joined.bias, mask(match), "", match.bias};
     drop_empty_end(inputs);
-    editor_.rewrite(*match.last, "Attention", inputs, attributes(match), kMicrosoft);
+    editor_.rewrite(last, "Attention", inputs, attributes(match), kMicrosoft);
     return true;
   }
 
   bool is_joined_already(const AttentionMatch& match) const {
     for (size_t i = 0; i < match.operands.size(); ++i) {
-      const Operand& operand = match.operands[i];
+      const Heads& operand = match.operands[i];
       if (operand.value != match.operands[0].value || operand.width != 3 * width(match) ||
           operand.column != static_cast<int64_t>(i) * width(match)) {
         return false;
@@ -86,7 +86,7 @@ class Fusion {
     return true;
   }
 
-  std::string columns_of(const Operand& operand, int64_t count) {
+  std::string columns_of(const Heads& operand, int64_t count) {
     if (operand.width == count) return operand.value;
     const auto list = [&](const std::string& name, int64_t value) {
       return editor_.add_constant(operand.value + name, Tensor::from_ints({1}, {value}));
@@ -112,31 +112,31 @@ class Fusion {
     return found;
   }
 
-  std::string rotated(const Operand& operand, const std::string& value) {
-    if (!operand.rotary) return value;
+  std::string rotated(const Heads& operand, const std::string& value) {
+    if (!operand.turned) return value;
     if (first_position_.empty()) {
       first_position_ = editor_.add_constant("first_position", Tensor::from_ints({1}, {0}));
     }
-    const Rotary& rotary = *operand.rotary;
-    return editor_.insert(operand.rotated + "_rotary", "RotaryEmbedding",
-                          {value, first_position_, half_table(rotary.cos, rotary.head_size),
-                           half_table(rotary.sin, rotary.head_size)},
+    const Turned& turned = *operand.turned;
+    return editor_.insert(turned.value + "_rotary", "RotaryEmbedding",
+                          {value, first_position_, half_table(turned.cos, turned.head_size),
+                           half_table(turned.sin, turned.head_size)},
                           {{"interleaved", int64_t{0}}}, kMicrosoft);
   }
 
   /// MultiHeadAttention(query, key, value, bias, key_padding_mask, attention_bias)
-  void fuse_separate(const AttentionMatch& match) {
+  void fuse_separate(const AttentionMatch& match, Node& last) {
     Names inputs;
-    for (const Operand& operand : match.operands) {
+    for (const Heads& operand : match.operands) {
       inputs.push_back(rotated(operand, columns_of(operand, width(match))));
     }
     inputs.insert(inputs.end(), {"", mask(match), match.bias});
     drop_empty_end(inputs);
-    editor_.rewrite(*match.last, "MultiHeadAttention", inputs, attributes(match), kMicrosoft);
+    editor_.rewrite(last, "MultiHeadAttention", inputs, attributes(match), kMicrosoft);
   }
 
   Editor& editor_;
-  const Probes& probes_;
+  const Recognized& recognized_;
   std::string mask_;
   std::string first_position_;
   std::map<std::string, std::string> tables_;
@@ -146,12 +146,16 @@ class Fusion {
 
 void fuse_attention(Graph& graph) {
   Editor editor(graph);
-  const Probes probes(editor);
-  Fusion fusion(editor, probes);
+  const Recognized recognized(editor);
+  Fusion fusion(editor, recognized);
   for (Node& node : graph.nodes) {
-    const bool center = is_op(node, "Softmax") || is_op(node, "Attention");
-    if (!center) continue;
-    if (const auto match = match_attention(editor, probes, node)) fusion.fuse(*match);
+    const bool one = node.outputs.size() == 1;
+    const auto* context = one ? recognized.get<recognize::Context>(node.outputs[0]) : nullptr;
+    if (context == nullptr ||
+        recognized.tokens_of(recognized.viewed(node.outputs[0])->of) != node.outputs[0])
+      continue;
+    if (!node.domain.empty()) continue;
+    if (const auto match = match_attention(editor, recognized, *context)) fusion.fuse(*match, node);
   }
   editor.finish();
 }

@@ -1,16 +1,16 @@
 // ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div, Mul, Add -> LayerNormalization (opset 17).
-#include "passes/layer_norm.h"
 #include "passes/passes.h"
+#include "passes/recognized.h"
 
 namespace embedforge::passes {
 
 void fuse_layer_norm(Graph& graph) {
   Editor editor(graph);
   if (editor.opset() < 17) return;
-  const Probes probes(editor);
+  const Recognized recognized(editor);
   for (Node& node : graph.nodes) {
     if (!is_op(node, "Add")) continue;
-    const auto norm = match_layer_norm(editor, probes, node);
+    const auto norm = layer_norm_of(editor, recognized, node);
     if (!norm) continue;
     editor.rewrite(node, "LayerNormalization", {norm->input, norm->gamma, norm->beta},
                    {{"axis", int64_t{-1}}, {"epsilon", norm->epsilon}});

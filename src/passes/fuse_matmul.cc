@@ -3,7 +3,7 @@
 
 #include "passes/editor.h"
 #include "passes/passes.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 namespace embedforge::passes {
 namespace {
@@ -56,11 +56,11 @@ void take_factor(Editor& editor, Node& node) {
 
 void fuse_matmul(Graph& graph) {
   Editor editor(graph);
-  const Probes probes(editor);
+  const Shapes shapes(editor);
   for (Node& node : graph.nodes) {
-    if (is_op(node, "MatMul") && probes.is_float(node.outputs[0])) take_transposes(editor, node);
+    if (is_op(node, "MatMul") && shapes.is_float(node.outputs[0])) take_transposes(editor, node);
     const bool scales = is_op(node, "Mul") || is_op(node, "Div");
-    if (scales && probes.is_float(node.outputs[0])) take_factor(editor, node);
+    if (scales && shapes.is_float(node.outputs[0])) take_factor(editor, node);
   }
   editor.finish();
 }

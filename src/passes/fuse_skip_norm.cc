@@ -1,43 +1,44 @@
 // LayerNormalization of a sum of two values of the tokens (and of the bias of one) ->
 // SkipLayerNormalization; a sum that others need is its fourth output.
-#include "passes/layer_norm.h"
 #include "passes/passes.h"
+#include "passes/recognized.h"
 
 namespace embedforge::passes {
 namespace {
 
 /// Splits x + bias of a projection that only `user` needs; the value itself and "" otherwise.
-Names split_bias(const Editor& editor, const Probes& probes, const std::string& value) {
+Names split_bias(const Editor& editor, const Shapes& shapes, const std::string& value) {
   const Node* sum = editor.maker(value, "Add");
   if (sum == nullptr || editor.use_count(value) != 1) return {value, ""};
-  const Shadow* made = probes.at(0, value);
+  const Shadow* made = shapes.at(0, value);
   for (size_t i = 0; i < 2; ++i) {
     const Tensor* bias = editor.constant(sum->inputs[i]);
     if (bias == nullptr || bias->dims != std::vector<int64_t>{made->dims.back()}) continue;
-    if (probes.same_shape(sum->inputs[1 - i], value)) return {sum->inputs[1 - i], sum->inputs[i]};
+    if (shapes.same_shape(sum->inputs[1 - i], value)) return {sum->inputs[1 - i], sum->inputs[i]};
   }
   return {value, ""};
 }
 
-bool is_token_value(const Probes& probes, const std::string& value) {
-  const auto shape = probes.shape(value);
+bool is_token_value(const Shapes& shapes, const std::string& value) {
+  const auto shape = shapes.shape(value);
   return shape && shape->size() == 3 && (*shape)[0] == kBatch && (*shape)[1] == kSequence &&
-         probes.is_float(value);
+         shapes.is_float(value);
 }
 
-void fuse_skip_norm_at(Editor& editor, const Probes& probes, Node& node) {
-  const auto norm = match_layer_norm(editor, probes, node);
+void fuse_skip_norm_at(Editor& editor, const Recognized& recognized, Node& node) {
+  const auto norm = layer_norm_of(editor, recognized, node);
   if (!norm) return;
+  const Shapes& shapes = recognized.shapes();
   Node* sum = editor.maker(norm->input, "Add");
   if (sum == nullptr || editor.constant(sum->inputs[0]) != nullptr ||
       editor.constant(sum->inputs[1]) != nullptr) {
     return;
   }
   for (const std::string& input : {sum->inputs[0], sum->inputs[1], norm->input}) {
-    if (!is_token_value(probes, input)) return;
+    if (!is_token_value(shapes, input)) return;
   }
-  Names first = split_bias(editor, probes, sum->inputs[0]);
-  Names second = split_bias(editor, probes, sum->inputs[1]);
+  Names first = split_bias(editor, shapes, sum->inputs[0]);
+  Names second = split_bias(editor, shapes, sum->inputs[1]);
   if (first[1].empty()) std::swap(first, second);
   if (!first[1].empty() && !second[1].empty()) second = {sum->inputs[1], ""};
   Names inputs = {first[0], second[0], norm->gamma, norm->beta};
@@ -51,8 +52,8 @@ void fuse_skip_norm_at(Editor& editor, const Probes& probes, Node& node) {
 
 void fuse_skip_norm(Graph& graph) {
   Editor editor(graph);
-  const Probes probes(editor);
-  for (Node& node : graph.nodes) fuse_skip_norm_at(editor, probes, node);
+  const Recognized recognized(editor);
+  for (Node& node : graph.nodes) fuse_skip_norm_at(editor, recognized, node);
   editor.finish();
 }
 

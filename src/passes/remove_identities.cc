@@ -4,13 +4,13 @@
 
 #include "passes/editor.h"
 #include "passes/passes.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 namespace embedforge::passes {
 namespace {
 
 /// The value that the node gives back; "" when it does something.
-std::string given_back(const Editor& editor, const Probes& probes, const Node& node) {
+std::string given_back(const Editor& editor, const Shapes& shapes, const Node& node) {
   if (node.inputs.empty() || !node.domain.empty()) return "";
   if (node.op_type == "Identity") return node.inputs[0];
   if (node.op_type == "Dropout") {
@@ -19,7 +19,7 @@ std::string given_back(const Editor& editor, const Probes& probes, const Node& n
     return plain && !mask ? node.inputs[0] : "";
   }
   if (node.op_type == "Cast") {
-    const Shadow* in = probes.at(0, node.inputs[0]);
+    const Shadow* in = shapes.at(0, node.inputs[0]);
     const bool same =
         in != nullptr && static_cast<int64_t>(in->type) == node.int_attribute("to", 0);
     return same ? node.inputs[0] : "";
@@ -31,7 +31,7 @@ std::string given_back(const Editor& editor, const Probes& probes, const Node& n
   const bool commutes = node.op_type == "Add" || node.op_type == "Mul";
   for (size_t i = commutes ? 0 : 1; i < 2; ++i) {
     const std::string& other = node.inputs[1 - i];
-    if (editor.scalar(node.inputs[i]) == neutral && probes.same_shape(other, node.outputs[0])) {
+    if (editor.scalar(node.inputs[i]) == neutral && shapes.same_shape(other, node.outputs[0])) {
       return other;
     }
   }
@@ -42,9 +42,9 @@ std::string given_back(const Editor& editor, const Probes& probes, const Node& n
 
 void remove_identities(Graph& graph) {
   Editor editor(graph);
-  const Probes probes(editor);
+  const Shapes shapes(editor);
   for (Node& node : graph.nodes) {
-    const std::string value = given_back(editor, probes, node);
+    const std::string value = given_back(editor, shapes, node);
     if (!value.empty() && !node.outputs.empty()) editor.bypass(node, value);
   }
   editor.finish();

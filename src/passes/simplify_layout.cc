@@ -7,7 +7,7 @@
 
 #include "passes/editor.h"
 #include "passes/passes.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 namespace embedforge::passes {
 namespace {
@@ -18,9 +18,9 @@ bool only_reshapes(const Node& node) {
   return node.domain.empty() && kOps.contains(node.op_type) && !node.inputs.empty();
 }
 
-std::optional<std::vector<int64_t>> permutation(const Probes& probes, const Node& node) {
+std::optional<std::vector<int64_t>> permutation(const Shapes& shapes, const Node& node) {
   if (const auto* perm = node.ints_attribute("perm")) return *perm;
-  const Shadow* in = probes.at(0, node.inputs[0]);
+  const Shadow* in = shapes.at(0, node.inputs[0]);
   if (in == nullptr) return std::nullopt;
   std::vector<int64_t> out(in->dims.size());
   std::iota(out.rbegin(), out.rend(), 0);
@@ -29,11 +29,11 @@ std::optional<std::vector<int64_t>> permutation(const Probes& probes, const Node
 
 /// A Slice whose result has its input's shape takes all of it when it can't be that a longer input
 /// would be cut.
-bool slices_everything(const Editor& editor, const Probes& probes, const Node& node) {
+bool slices_everything(const Editor& editor, const Shapes& shapes, const Node& node) {
   if (node.inputs.size() < 4) return false;  // the forms of older opsets and of all axes stay
   const auto ends = editor.integers(node.inputs[2]);
   const auto axes = editor.integers(node.inputs[3]);
-  const auto shape = probes.shape(node.inputs[0]);
+  const auto shape = shapes.shape(node.inputs[0]);
   if (!ends || !axes || !shape || ends->size() != axes->size()) return false;
   if (node.inputs.size() > 4) {
     const auto steps = editor.integers(node.inputs[4]);
@@ -49,23 +49,23 @@ bool slices_everything(const Editor& editor, const Probes& probes, const Node& n
   return true;
 }
 
-bool changes_nothing(const Editor& editor, const Probes& probes, const Node& node) {
+bool changes_nothing(const Editor& editor, const Shapes& shapes, const Node& node) {
   if (!node.domain.empty() || node.inputs.empty()) return false;
   if (node.op_type == "Concat") return node.inputs.size() == 1;
   if (node.op_type == "Transpose") {
-    const auto perm = permutation(probes, node);
+    const auto perm = permutation(shapes, node);
     return perm && std::ranges::is_sorted(*perm);
   }
-  if (!probes.same_shape(node.inputs[0], node.outputs[0])) return false;
-  if (node.op_type == "Slice") return slices_everything(editor, probes, node);
+  if (!shapes.same_shape(node.inputs[0], node.outputs[0])) return false;
+  if (node.op_type == "Slice") return slices_everything(editor, shapes, node);
   return only_reshapes(node) || node.op_type == "Expand";
 }
 
-void join_transposes(Editor& editor, const Probes& probes, Node& node) {
+void join_transposes(Editor& editor, const Shapes& shapes, Node& node) {
   const Node* inner = editor.maker(node.inputs[0], "Transpose");
   if (inner == nullptr) return;
-  const auto first = permutation(probes, *inner);
-  const auto second = permutation(probes, node);
+  const auto first = permutation(shapes, *inner);
+  const auto second = permutation(shapes, node);
   if (!first || !second || first->size() != second->size()) return;
   std::vector<int64_t> joined;
   for (const int64_t axis : *second) joined.push_back(first->at(static_cast<size_t>(axis)));
@@ -73,11 +73,11 @@ void join_transposes(Editor& editor, const Probes& probes, Node& node) {
   editor.rewrite(node, "Transpose", {source}, {{"perm", joined}});
 }
 
-void join_reshapes(Editor& editor, const Probes& probes, Node& node) {
+void join_reshapes(Editor& editor, const Shapes& shapes, Node& node) {
   const Node* inner = editor.maker(node.inputs[0]);
   if (inner == nullptr || !only_reshapes(*inner)) return;
   const std::string source = inner->inputs[0];
-  if (probes.same_shape(source, node.outputs[0])) {
+  if (shapes.same_shape(source, node.outputs[0])) {
     editor.bypass(node, source);
     return;
   }
@@ -90,15 +90,15 @@ void join_reshapes(Editor& editor, const Probes& probes, Node& node) {
 
 void simplify_layout(Graph& graph) {
   Editor editor(graph);
-  const Probes probes(editor);
+  const Shapes shapes(editor);
   for (Node& node : graph.nodes) {
     if (node.inputs.empty() || node.outputs.empty()) continue;
-    if (changes_nothing(editor, probes, node)) {
+    if (changes_nothing(editor, shapes, node)) {
       editor.bypass(node, node.inputs[0]);
     } else if (is_op(node, "Transpose")) {
-      join_transposes(editor, probes, node);
+      join_transposes(editor, shapes, node);
     } else if (only_reshapes(node)) {
-      join_reshapes(editor, probes, node);
+      join_reshapes(editor, shapes, node);
     }
   }
   editor.finish();

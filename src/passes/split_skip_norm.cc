@@ -8,7 +8,7 @@
 
 #include "passes/editor.h"
 #include "passes/passes.h"
-#include "passes/probes.h"
+#include "passes/shapes.h"
 
 namespace embedforge::passes {
 namespace {
@@ -55,12 +55,12 @@ bool raise_opset(Graph& graph, int64_t opset) {
 void split_skip_norm(Graph& graph) {
   constexpr size_t kBias = 4;
   Editor editor(graph);
-  const Probes probes(editor);
+  const Shapes shapes(editor);
   for (Node& node : graph.nodes) {
     const bool whole = node.domain == kMicrosoft && node.op_type == "SkipLayerNormalization" &&
                        node.outputs.size() == 1 && node.inputs.size() > kBias;
-    if (!whole || !probes.is_float(node.inputs[0]) ||
-        !probes.same_shape(node.inputs[0], node.inputs[1])) {
+    if (!whole || !shapes.is_float(node.inputs[0]) ||
+        !shapes.same_shape(node.inputs[0], node.inputs[1])) {
       continue;
     }
     if (!raise_opset(graph, editor.opset())) return;

@@ -4,14 +4,14 @@
 
 #include "embedforge/error.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 [[noreturn]] void refuse(const std::string& what) {
   throw_not_supported("the native engine has no step for " + what);
 }
 
-LinearStep linear_step(const Product& product) {
+LinearStep linear_step(const Linear& product) {
   LinearStep out;
   out.weight = product.weight;
   out.bias = product.bias;
@@ -33,14 +33,14 @@ ValueId Emitter::step(const Expression& of, const T& part) {
     out.tables = part.tables;
     out.out = define(of.width);
     program_.steps.emplace_back(std::move(out));
-  } else if constexpr (std::is_same_v<T, Product>) {
+  } else if constexpr (std::is_same_v<T, Linear>) {
     const ValueId in = emit(part.in);
     LinearStep out = linear_step(part);
     out.in = in;
     out.out = define(of.width);
     program_.steps.emplace_back(std::move(out));
   } else if constexpr (std::is_same_v<T, Map>) {
-    const auto* product = part.in->template get<Product>();
+    const auto* product = part.in->template get<Linear>();
     const auto activation = as_activation(part.values);
     if (!activation) refuse("an unknown scalar function of the tokens' values");
     if (product == nullptr) refuse("an activation that doesn't follow a product");
@@ -101,4 +101,4 @@ ValueId Emitter::emit(const Ref& expression) {
   return out;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -5,10 +5,10 @@
 #include <map>
 #include <string>
 
-#include "plan/form.h"
 #include "plan/program.h"
+#include "recognize/form.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 
 class Emitter {
  public:
@@ -33,6 +33,6 @@ class Emitter {
 };
 
 /// The products' weights and biases side by side; nullopt when they don't go together.
-std::optional<LinearStep> joined(const std::vector<const Product*>& products);
+std::optional<LinearStep> joined(const std::vector<const Linear*>& products);
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

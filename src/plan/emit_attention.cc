@@ -6,17 +6,17 @@
 #include "embedforge/error.h"
 #include "plan/emit.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 /// q or k without what happens to its heads after the projection.
 struct Peeled {
-  Operand root;
+  Part root;
   HeadsStep heads;  // column, heads and head_size still unset
   bool changed() const { return !heads.gamma.empty() || !heads.rotary.frequencies.empty(); }
 };
 
-Peeled peel(const Operand& operand, int64_t head_size) {
+Peeled peel(const Part& operand, int64_t head_size) {
   Peeled out{operand, {}};
   if (const auto* rotated = out.root.of->get<Rotated>()) {
     out.heads.rotary = rotated->rotary;
@@ -52,12 +52,12 @@ void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) 
   const std::array<ValueId*, 3> values = {&out.q, &out.k, &out.v};
   const std::array<size_t*, 3> columns = {&out.q_column, &out.k_column, &out.v_column};
   const std::array<size_t, 3> heads = {out.heads, out.kv_heads, out.kv_heads};
-  std::vector<const Product*> products;
+  std::vector<const Linear*> products;
   bool fresh = true;
   for (size_t i = 0; i < 3; ++i) {
     const Ref& of = parts[i].root.of;
     *columns[i] = parts[i].root.column;
-    products.push_back(of->get<Product>());
+    products.push_back(of->get<Linear>());
     fresh = fresh && !values_.contains(of.get()) && of != parts[(i + 1) % 3].root.of;
   }
   std::optional<LinearStep> one;
@@ -100,4 +100,4 @@ void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) 
   }
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -3,7 +3,7 @@
 
 #include "plan/emit.h"
 
-namespace embedforge::raising {
+namespace embedforge::recognize {
 namespace {
 
 bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<ActivationQuant>& b) {
@@ -12,7 +12,7 @@ bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<Act
                 a->zero_point == b->zero_point && a->channel_scale == b->channel_scale);
 }
 
-bool go_together(const Product& a, const Product& b) {
+bool go_together(const Linear& a, const Linear& b) {
   return a.in == b.in && a.weight.k == b.weight.k && a.weight.data.type == b.weight.data.type &&
          a.weight.quantized() == b.weight.quantized() &&
          a.weight.float_channels == b.weight.float_channels &&
@@ -26,15 +26,15 @@ void append(const std::vector<T>& from, std::vector<T>& to) {
 
 }  // namespace
 
-std::optional<LinearStep> joined(const std::vector<const Product*>& products) {
-  for (const Product* each : products) {
+std::optional<LinearStep> joined(const std::vector<const Linear*>& products) {
+  for (const Linear* each : products) {
     if (each == nullptr || !go_together(*products[0], *each)) return std::nullopt;
   }
   const Weight& first = products[0]->weight;
   LinearStep out;
   bool transposed = true;
   bool biased = false;
-  for (const Product* each : products) {
+  for (const Linear* each : products) {
     out.weight.n += each->weight.n;
     transposed = transposed && each->weight.transposed;
     biased = biased || !each->bias.empty();
@@ -42,14 +42,14 @@ std::optional<LinearStep> joined(const std::vector<const Product*>& products) {
     append(each->weight.scales, out.weight.scales);
     append(each->weight.zero_points, out.weight.zero_points);
   }
-  for (const Product* each : products) {
+  for (const Linear* each : products) {
     if (!biased) break;
     append(each->bias, out.bias);
     if (each->bias.empty()) out.bias.resize(out.bias.size() + static_cast<size_t>(each->weight.n));
   }
   out.weight.float_channels = first.float_channels;
   for (size_t j = 0; j < first.float_channels.size(); ++j) {
-    for (const Product* each : products) {
+    for (const Linear* each : products) {
       const auto row = each->weight.float_rows.begin() + static_cast<ptrdiff_t>(j) * each->weight.n;
       out.weight.float_rows.insert(out.weight.float_rows.end(), row, row + each->weight.n);
     }
@@ -60,8 +60,8 @@ std::optional<LinearStep> joined(const std::vector<const Product*>& products) {
   // The bytes stay where they are: a load that finds them packed never needs them together.
   out.weight.data = {first.data.type, {first.k, out.weight.n}, {}, nullptr};
   if (transposed) std::reverse(out.weight.data.dims.begin(), out.weight.data.dims.end());
-  for (const Product* each : products) out.weight.parts.push_back(each->weight);
+  for (const Linear* each : products) out.weight.parts.push_back(each->weight);
   return out;
 }
 
-}  // namespace embedforge::raising
+}  // namespace embedforge::recognize

@@ -4,12 +4,13 @@
 
 #include "embedforge/error.h"
 #include "plan/emit.h"
-#include "plan/trace.h"
+#include "recognize/recognize.h"
+#include "recognize/view.h"
 
 namespace embedforge {
 namespace {
 
-using namespace raising;
+using namespace recognize;
 
 /// Long enough to show a window or a causal mask, and shorter than the position tables of real
 /// models.
@@ -51,10 +52,10 @@ Ref take_head(Ref pooled, std::vector<HeadStep>& head) {
       return pool->in;
     }
     LinearStep step;
-    const auto* product = pooled->get<Product>();
+    const auto* product = pooled->get<Linear>();
     if (const auto* map = pooled->get<Map>()) {
       const auto activation = as_activation(map->values);
-      product = activation ? map->in->get<Product>() : nullptr;
+      product = activation ? map->in->get<Linear>() : nullptr;
       step.activation = activation.value_or(Activation::kNone);
     }
     if (product == nullptr) {
@@ -75,7 +76,8 @@ struct Built {
 };
 
 Built build(const Graph& graph, int64_t longest, int64_t attended) {
-  const std::map<std::string, Form> outputs = trace(graph, make_probes(longest, attended));
+  const std::map<std::string, Form> outputs =
+      recognize::recognize(graph, make_probes(longest, attended));
   Ref hidden;
   Ref pooled;
   const Unknown* problem = nullptr;

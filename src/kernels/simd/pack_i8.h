@@ -39,8 +39,8 @@ inline void i8_pack_panel(const WeightView& w, int n0, int columns, int step, st
     const int n = n0 + c;
     int32_t sum = 0;
     for (int k = 0; k < w.k; ++k) {
-      const int8_t value = w.q[k * w.stride_k + n * w.stride_n];
-      q[at(k / kGroup<Q>, c) + static_cast<size_t>(k % kGroup<Q>)] = value;
+      const int value = w.q[k * w.stride_k + n * w.stride_n];
+      q[at(k / kGroup<Q>, c) + static_cast<size_t>(k % kGroup<Q>)] = static_cast<Q>(value);
       sum += value;
     }
     scales[c] = w.scales[n];

@@ -1,0 +1,227 @@
+// What a mask does, read off its values for the probes: which distances between query and key it
+// keeps, what it adds to them, and whether it takes padding out.
+#include "recognize/mask_effect.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "graph/tensor.h"
+
+namespace embedforge::recognize {
+namespace {
+
+constexpr double kUnseen = std::numeric_limits<double>::infinity();
+constexpr double kRemoved = -std::numeric_limits<double>::infinity();
+/// Distances beyond the last change that must have the same bias for it to hold for all others.
+constexpr int64_t kSettled = 8;
+
+/// Elements of a tensor that broadcasts to four axes.
+class Broadcast4 {
+ public:
+  Broadcast4(const Tensor& tensor, std::array<int64_t, 4> sizes) : values_(to_doubles(tensor)) {
+    const size_t rank = tensor.dims.size();
+    fits_ = rank <= 4;
+    int64_t stride = 1;
+    for (size_t i = rank; fits_ && i-- > 0;) {
+      const size_t axis = i + 4 - rank;
+      if (sizes[axis] < 0) sizes[axis] = tensor.dims[i];  // any size
+      fits_ = tensor.dims[i] == 1 || tensor.dims[i] == sizes[axis];
+      strides_[axis] = tensor.dims[i] == 1 ? 0 : stride;
+      stride *= tensor.dims[i];
+    }
+    for (size_t axis = 0; axis < 4; ++axis) sizes_[axis] = std::max<int64_t>(sizes[axis], 1);
+  }
+  bool fits() const { return fits_; }
+  int64_t size(size_t axis) const { return sizes_[axis]; }
+  double at(int64_t a, int64_t b, int64_t c, int64_t d) const {
+    return values_[static_cast<size_t>(a * strides_[0] + b * strides_[1] + c * strides_[2] +
+                                       d * strides_[3])];
+  }
+
+ private:
+  std::vector<double> values_;
+  std::array<int64_t, 4> strides_{};
+  std::array<int64_t, 4> sizes_{};
+  bool fits_ = true;
+};
+
+/// What is added at each distance key - query, for each head; kRemoved where the key is taken out.
+class Distances {
+ public:
+  Distances(int64_t heads, int64_t longest)
+      : heads_(heads),
+        reach_(longest),
+        values_(static_cast<size_t>(heads * (2 * longest + 1)), kUnseen) {}
+
+  double& at(int64_t head, int64_t distance) {
+    return values_[static_cast<size_t>(head * (2 * reach_ + 1) + distance + reach_)];
+  }
+  /// False when the distance had another value.
+  bool put(int64_t head, int64_t distance, double value) {
+    if (std::isnan(value) || value == kUnseen) return false;
+    double& place = at(head, distance);
+    if (place == kUnseen) place = value;
+    return place == value || (std::isfinite(place) && std::isfinite(value) && nearly(place, value));
+  }
+  int64_t heads() const { return heads_; }
+  /// The largest distance that was seen (both ways).
+  int64_t furthest() {
+    int64_t out = 0;
+    while (out < reach_ && at(0, out + 1) != kUnseen) ++out;
+    return out;
+  }
+
+ private:
+  int64_t heads_;
+  int64_t reach_;
+  std::vector<double> values_;
+};
+
+/// Every query and key that are tokens. `meaning` gives kRemoved, or what is added.
+template <typename Meaning>
+bool collect(const Broadcast4& view, const Probe& probe, Meaning meaning, Distances& distances) {
+  for (int64_t row = 0; row < probe.batch; ++row) {
+    for (int64_t head = 0; head < distances.heads(); ++head) {
+      for (int64_t query = 0; query < probe.sequence; ++query) {
+        for (int64_t key = 0; key < probe.sequence; ++key) {
+          if (!probe.attended(row, query) || !probe.attended(row, key)) continue;
+          const double value = meaning(view.at(row, head, query, key));
+          if (!distances.put(head, key - query, value)) return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
+/// The distances kept are those of a causal mask or a window (or both), the same for every head.
+bool read_structure(Distances& distances, MaskEffect& out) {
+  const int64_t furthest = distances.furthest();
+  const auto kept = [&](int64_t d) { return distances.at(0, d) != kRemoved; };
+  if (!kept(0)) return false;
+  out.causal = furthest > 0 && !kept(1);
+  int64_t back = 0;
+  while (back < furthest && kept(-back - 1)) ++back;
+  if (back < furthest) out.window = back;
+  for (int64_t head = 0; head < distances.heads(); ++head) {
+    for (int64_t d = -furthest; d <= furthest; ++d) {
+      const bool expected =
+          (d <= 0 || !out.causal) && (out.window < 0 || std::abs(d) <= out.window);
+      if ((distances.at(head, d) != kRemoved) != expected) return false;
+    }
+  }
+  return true;
+}
+
+void read_bias(Distances& distances, MaskEffect& out) {
+  const int64_t furthest = distances.furthest();
+  // What is taken out counts as the nearest distance that is kept.
+  const auto value = [&](int64_t head, int64_t d) {
+    if (out.window >= 0) d = std::clamp(d, -out.window, out.window);
+    if (out.causal) d = std::min<int64_t>(d, 0);
+    return distances.at(head, d);
+  };
+  bool any = false;
+  int64_t last = 0;  // the last distance at which something changes
+  for (int64_t head = 0; head < distances.heads(); ++head) {
+    for (int64_t d = 0; d <= furthest; ++d) {
+      for (const int64_t side : {d, -d}) {
+        any = any || std::fabs(value(head, side)) >= 1e-6;
+        const int64_t before = side > 0 ? side - 1 : side < 0 ? side + 1 : 0;
+        if (!nearly(value(head, side), value(head, before))) last = std::max(last, d);
+      }
+    }
+  }
+  if (!any) return;
+  out.bias_heads = distances.heads();
+  out.bias_length = last + kSettled > furthest ? furthest + 1 : 0;
+  for (int64_t head = 0; head < distances.heads(); ++head) {
+    for (int64_t d = -last; d <= last; ++d) {
+      out.relative_bias.push_back(static_cast<float>(value(head, d)));
+    }
+  }
+}
+
+/// Whether padding is taken out; false when some is and some isn't, other than by distance.
+template <typename Meaning>
+bool read_padding(const std::vector<Broadcast4>& views, std::span<const Probe> probes,
+                  Meaning meaning, MaskEffect& out) {
+  bool all = true;
+  bool any = false;
+  bool by_distance = true;
+  for (size_t p = 0; p < probes.size(); ++p) {
+    const Probe& probe = probes[p];
+    for (int64_t row = 0; row < probe.batch; ++row) {
+      for (int64_t head = 0; head < views[p].size(1); ++head) {
+        for (int64_t query = 0; query < probe.sequence; ++query) {
+          for (int64_t key = 0; key < probe.sequence; ++key) {
+            if (!probe.attended(row, query) || probe.attended(row, key)) continue;
+            const bool removed = meaning(views[p].at(row, head, query, key)) == kRemoved;
+            const bool near = out.window < 0 || std::abs(key - query) <= out.window;
+            all = all && removed;
+            any = true;
+            by_distance = by_distance && removed == ((out.causal && key > query) || !near);
+          }
+        }
+      }
+    }
+  }
+  out.padding = any && all;
+  return out.padding || by_distance;
+}
+
+template <typename Meaning>
+MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning meaning) {
+  MaskEffect out;
+  std::vector<Broadcast4> views;
+  int64_t longest = 0;
+  int64_t heads = 1;
+  for (size_t p = 0; p < probes.size(); ++p) {
+    const Probe& probe = probes[p];
+    views.emplace_back(mask.at[p],
+                       std::array{probe.batch, int64_t{-1}, probe.sequence, probe.sequence});
+    if (!views.back().fits()) return out;
+    heads = std::max(heads, views.back().size(1));
+    longest = std::max(longest, probe.sequence);
+  }
+  Distances distances(heads, longest);
+  for (size_t p = 0; p < probes.size(); ++p) {
+    if (views[p].size(1) != heads || !collect(views[p], probes[p], meaning, distances)) return out;
+  }
+  if (!read_structure(distances, out)) return out;
+  if (!read_padding(views, probes, meaning, out)) return out;
+  read_bias(distances, out);
+  out.understood = true;
+  return out;
+}
+
+}  // namespace
+
+MaskEffect additive_effect(const Known& mask, std::span<const Probe> probes) {
+  return effect(mask, probes, [](double x) { return x <= kVeryNegative ? kRemoved : x; });
+}
+
+MaskEffect condition_effect(const Known& condition, bool keep, std::span<const Probe> probes) {
+  return effect(condition, probes, [=](double x) { return (x != 0) == keep ? 0.0 : kRemoved; });
+}
+
+MaskEffect MaskEffects::of(const Known& mask, Kind kind, std::span<const Probe> probes) {
+  // Copies of a tensor share its bytes, and those of the masks in seen_ stay alive.
+  const auto same = [](const Tensor& a, const Tensor& b) {
+    return a.bytes.data() == b.bytes.data() && a.dims == b.dims && a.type == b.type;
+  };
+  for (const Seen& each : seen_) {
+    if (each.kind == kind && std::ranges::equal(each.mask.at, mask.at, same)) return each.effect;
+  }
+  constexpr size_t kMost = 4;  // a model that alternates between windows has two
+  if (seen_.size() == kMost) seen_.erase(seen_.begin());
+  seen_.push_back({mask, kind,
+                   kind == Kind::kAdditive
+                       ? additive_effect(mask, probes)
+                       : condition_effect(mask, kind == Kind::kKeepIfTrue, probes)});
+  return seen_.back().effect;
+}
+
+}  // namespace embedforge::recognize

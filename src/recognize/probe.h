@@ -1,0 +1,64 @@
+// Takes: a graph's inputs. Gives: small batches to run its integer part on, and what a result says
+// about masks and positions. Never: looks at how the graph computed the result; behaviour on every
+// probe is what counts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "recognize/form.h"
+
+namespace embedforge::recognize {
+
+/// A batch of sequences of different lengths.
+struct Probe {
+  int64_t batch = 0;
+  int64_t sequence = 0;
+  std::vector<int64_t> mask;   // [batch, sequence]: 1 for tokens, 0 for padding
+  std::vector<int64_t> ids;    // [batch, sequence]
+  std::vector<int64_t> types;  // [batch, sequence]
+
+  bool attended(int64_t row, int64_t position) const { return mask[at(row, position)] != 0; }
+  size_t at(int64_t row, int64_t position) const {
+    return static_cast<size_t>(row * sequence + position);
+  }
+  /// Tokens of the row before the position.
+  int64_t rank(int64_t row, int64_t position) const;
+  int64_t length(int64_t row) const { return rank(row, sequence); }
+};
+
+/// Sizes that tell batch, sequence and the graph's constants apart, with padding on the right, on
+/// the left, between tokens, and none; `longest` is that of the longest probe, of which the first
+/// `attended` are tokens.
+std::vector<Probe> make_probes(int64_t longest, int64_t attended);
+
+enum class InputRole { kTokenIds, kMask, kTokenTypes, kPositions };
+/// By the names that the exporters and sentence-transformers give; nullopt for others.
+std::optional<InputRole> input_role(const std::string& name);
+/// Of an integer input whatever its name: a mask, types or else ids; nullopt for others.
+std::optional<InputRole> likely_role(const ValueInfo& input);
+/// The input's value for each probe, in the input's integer type.
+Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probes);
+
+/// True when two numbers that the graph derived in float are one.
+bool nearly(double a, double b);
+
+/// True when each element is that of the padding mask: `attended` where a token is, `padding` where
+/// none is. Shape [batch, sequence] and any further axes.
+bool is_token_mask(const Known& value, double attended, double padding,
+                   const std::vector<Probe>& probes);
+/// True when each element is f(length of its sequence). Shape [batch] and any further axes.
+bool is_length(const Known& value, double (*f)(double), const std::vector<Probe>& probes);
+
+/// What a table is indexed by. Shape [batch, sequence], [1, sequence] or [sequence].
+struct IndexMeaning {
+  enum class Kind { kTokenId, kTokenType, kPosition, kFixed } kind = Kind::kFixed;
+  int64_t offset = 0;         // kPosition: added to the position; kFixed: the index itself
+  bool among_tokens = false;  // kPosition: padding before a token doesn't count
+};
+std::optional<IndexMeaning> index_meaning(const Known& indices, const std::vector<Probe>& probes);
+
+}  // namespace embedforge::recognize
