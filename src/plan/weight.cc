@@ -41,21 +41,20 @@ std::vector<T> filled(const Weight& weight, size_t k_begin, size_t k_count, Fill
   return out;
 }
 
-int32_t zero_of(const Weight& w, size_t column) {
-  return w.zero_points.empty() ? 0 : w.zero_points[column];
-}
-
 void fill_floats(const Weight& w, const RowRange& rows, float* out) {
-  const bool stored_so = w.data.type == DataType::kFloat;
-  const std::vector<float> widened = stored_so ? std::vector<float>() : to_floats(w.data);
-  const float* stored = stored_so ? w.data.as<float>().data() : widened.data();
+  const Int8Format* int8 = w.int8();
+  const Tensor& data = w.data();
+  const bool stored_so = data.type == DataType::kFloat;
+  const std::vector<float> widened = stored_so ? std::vector<float>() : to_floats(data);
+  const float* stored = stored_so ? data.as<float>().data() : widened.data();
   const float* by_channel = nullptr;
-  if (w.activation && !w.activation->channel_scale.empty())
-    by_channel = w.activation->channel_scale.data() + rows.begin;
+  if (int8 != nullptr && int8->activation && !int8->activation->channel_scale.empty())
+    by_channel = int8->activation->channel_scale.data() + rows.begin;
   bool finite = true;
   for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
     float value = stored[at];
-    if (w.quantized()) value = (value - static_cast<float>(zero_of(w, column))) * w.scales[column];
+    if (int8 != nullptr)
+      value = (value - static_cast<float>(int8->zero_point(column))) * int8->scales[column];
     finite = finite && std::isfinite(value);
     if (by_channel != nullptr) value *= by_channel[row];
     out[row * rows.stride + rows.column + column] = value;
@@ -63,21 +62,24 @@ void fill_floats(const Weight& w, const RowRange& rows, float* out) {
   if (!finite) {
     throw_bad_input("tensor '" + w.name + "' has a value that is not finite; the file is damaged");
   }
+  if (int8 == nullptr) return;
   const auto n = static_cast<size_t>(w.n);
-  for (size_t j = 0; j < w.float_channels.size(); ++j) {
-    const auto channel = static_cast<size_t>(w.float_channels[j]);
+  for (size_t j = 0; j < int8->float_channels.size(); ++j) {
+    const auto channel = static_cast<size_t>(int8->float_channels[j]);
     if (channel < rows.begin || channel >= rows.begin + rows.count) continue;
-    std::copy_n(w.float_rows.data() + j * n, n,
+    std::copy_n(int8->float_rows.data() + j * n, n,
                 out + (channel - rows.begin) * rows.stride + rows.column);
   }
 }
 
 void fill_integers(const Weight& w, const RowRange& rows, int8_t* out) {
-  const bool is_unsigned = w.data.type == DataType::kUint8;
-  const std::span<const int8_t> stored = w.data.as<int8_t>();
+  const Int8Format& int8 = *w.int8();
+  const bool is_unsigned = int8.data.type == DataType::kUint8;
+  const std::span<const int8_t> stored = int8.data.as<int8_t>();
   for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
     const int value = is_unsigned ? static_cast<uint8_t>(stored[at]) : stored[at];
-    out[row * rows.stride + rows.column + column] = static_cast<int8_t>(value - zero_of(w, column));
+    out[row * rows.stride + rows.column + column] =
+        static_cast<int8_t>(value - int8.zero_point(column));
   });
 }
 
@@ -87,7 +89,7 @@ Weight float_weight(std::vector<float> values, size_t k, size_t n) {
   Weight out;
   out.k = static_cast<int64_t>(k);
   out.n = static_cast<int64_t>(n);
-  out.data = Tensor::from_floats({out.k, out.n}, std::move(values));
+  out.format = FloatFormat{Tensor::from_floats({out.k, out.n}, std::move(values))};
   return out;
 }
 
@@ -104,10 +106,16 @@ std::vector<int8_t> to_integers(const Weight& weight, size_t k_begin, size_t k_c
 }
 
 bool fits_int8(const Weight& weight) {
-  const int low = weight.data.type == DataType::kUint8 ? 0 : -128;
-  return std::ranges::all_of(weight.zero_points, [&](int32_t zero) {
+  const Int8Format* int8 = weight.int8();
+  if (int8 == nullptr) return false;
+  const int low = int8->data.type == DataType::kUint8 ? 0 : -128;
+  return std::ranges::all_of(int8->zero_points, [&](int32_t zero) {
     return low - zero >= -128 && low + 255 - zero <= 127;
   });
+}
+
+const Int8Format* Weight::integer_product() const {
+  return fits_int8(*this) && int8()->activation ? int8() : nullptr;
 }
 
 }  // namespace embedforge
