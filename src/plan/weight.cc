@@ -16,14 +16,18 @@ struct RowRange {
   size_t column = 0, stride = 0;
 };
 
-/// Calls use(row, column, index of the stored value) for each value of these rows.
+/// Calls use(column, place of the stored value, place of it in the rows) for each value of a row,
+/// counted from the first.
 template <typename Use>
-void for_each_value(const Weight& w, const RowRange& rows, Use use) {
+void for_each_value(const Weight& w, const RowRange& rows, size_t row, Use use) {
   const auto k = static_cast<size_t>(w.k);
   const auto n = static_cast<size_t>(w.n);
-  for (size_t row = 0; row < rows.count; ++row) {
-    const size_t at = rows.begin + row;
-    for (size_t c = 0; c < n; ++c) use(row, c, w.transposed ? c * k + at : at * n + c);
+  const size_t at = rows.begin + row;
+  const size_t to = row * rows.stride + rows.column;
+  if (w.transposed) {
+    for (size_t c = 0; c < n; ++c) use(c, c * k + at, to + c);
+  } else {
+    for (size_t c = 0; c < n; ++c) use(c, at * n + c, to + c);
   }
 }
 
@@ -51,14 +55,22 @@ void fill_floats(const Weight& w, const RowRange& rows, float* out) {
   if (int8 != nullptr && int8->activation && !int8->activation->channel_scale.empty())
     by_channel = int8->activation->channel_scale.data() + rows.begin;
   bool finite = true;
-  for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
-    float value = stored[at];
-    if (int8 != nullptr)
-      value = (value - static_cast<float>(int8->zero_point(column))) * int8->scales[column];
-    finite = finite && std::isfinite(value);
-    if (by_channel != nullptr) value *= by_channel[row];
-    out[row * rows.stride + rows.column + column] = value;
-  });
+  for (size_t row = 0; row < rows.count; ++row) {
+    const float factor = by_channel == nullptr ? 1 : by_channel[row];
+    if (int8 == nullptr) {
+      for_each_value(w, rows, row, [&finite, stored, out](size_t, size_t at, size_t to) {
+        finite = finite && std::isfinite(stored[at]);
+        out[to] = stored[at];
+      });
+    } else {
+      for_each_value(w, rows, row, [=, &finite](size_t column, size_t at, size_t to) {
+        const auto zero = static_cast<float>(int8->zero_point(column));
+        const float value = (stored[at] - zero) * int8->scales[column];
+        finite = finite && std::isfinite(value);
+        out[to] = value * factor;
+      });
+    }
+  }
   if (!finite) {
     throw_bad_input("tensor '" + w.name + "' has a value that is not finite; the file is damaged");
   }
@@ -75,12 +87,14 @@ void fill_floats(const Weight& w, const RowRange& rows, float* out) {
 void fill_integers(const Weight& w, const RowRange& rows, int8_t* out) {
   const Int8Format& int8 = *w.int8();
   const bool is_unsigned = int8.data.type == DataType::kUint8;
-  const std::span<const int8_t> stored = int8.data.as<int8_t>();
-  for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
-    const int value = is_unsigned ? static_cast<uint8_t>(stored[at]) : stored[at];
-    out[row * rows.stride + rows.column + column] =
-        static_cast<int8_t>(value - int8.zero_point(column));
-  });
+  const int8_t* stored = int8.data.as<int8_t>().data();
+  const int32_t* zeros = int8.zero_points.empty() ? nullptr : int8.zero_points.data();
+  for (size_t row = 0; row < rows.count; ++row) {
+    for_each_value(w, rows, row, [=](size_t column, size_t at, size_t to) {
+      const int value = is_unsigned ? static_cast<uint8_t>(stored[at]) : stored[at];
+      out[to] = static_cast<int8_t>(value - (zeros == nullptr ? 0 : zeros[column]));
+    });
+  }
 }
 
 }  // namespace
