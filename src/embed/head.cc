@@ -35,8 +35,8 @@ LinearStep read_dense(const HeadModule& module, int64_t width) {
   LinearStep step;
   step.weight = {.k = module.in_features,
                  .n = module.out_features,
-                 .data = std::move(weights.weight),
                  .transposed = true,
+                 .format = FloatFormat{std::move(weights.weight)},
                  .name = (module.folder / "linear.weight").string()};
   step.bias = to_floats(weights.bias);
   step.activation = activation_of(module.activation).value();

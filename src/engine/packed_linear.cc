@@ -13,11 +13,12 @@ namespace {
 
 void check(const Weight& w) {
   if (w.k <= 0 || w.n <= 0 || w.k > std::numeric_limits<int>::max() / 4 ||
-      w.n > std::numeric_limits<int>::max() / 4 || w.data.element_count() != w.k * w.n) {
+      w.n > std::numeric_limits<int>::max() / 4 || w.data().element_count() != w.k * w.n) {
     throw_bad_input("tensor '" + w.name + "' doesn't have the " + std::to_string(w.k) + " x " +
                     std::to_string(w.n) + " values that its product needs");
   }
-  for (const float scale : w.scales) {
+  if (w.int8() == nullptr) return;
+  for (const float scale : w.int8()->scales) {
     if (!std::isfinite(scale) || scale == 0) {
       throw_bad_input("tensor '" + w.name + "' has a scale of " + std::to_string(scale) +
                       "; quantize the model again");
@@ -30,10 +31,10 @@ void pack(const Weight& weight, size_t k_begin, const PackedLinear& to, Tier tie
                            .n = as_int(to.n),
                            .stride_k = static_cast<ptrdiff_t>(to.n),
                            .stride_n = 1};
-  if (tier == Tier::kInt8 && weight.quantized() && fits_int8(weight)) {
+  if (tier == Tier::kInt8 && fits_int8(weight)) {
     const std::vector<int8_t> rows = to_integers(weight, k_begin, to.k);
     view.q = rows.data();
-    view.scales = weight.scales.data();
+    view.scales = weight.int8()->scales.data();
     to.kernel->pack(view, out);
     return;
   }
@@ -50,9 +51,8 @@ void pack(const Weight& weight, size_t k_begin, const PackedLinear& to, Tier tie
 }
 
 /// Those of input channels [k_begin, k_begin + k_count), counted from k_begin.
-FloatChannels pack_floats(const Weight& weight, size_t k_begin, size_t k_count) {
+FloatChannels pack_floats(const Int8Format& weight, size_t n, size_t k_begin, size_t k_count) {
   const auto up = [](size_t count, size_t step) { return (count + step - 1) / step * step; };
-  const auto n = static_cast<size_t>(weight.n);
   FloatChannels out;
   out.stride = up(n, kernels::kFloatColumns);
   for (size_t j = 0; j < weight.float_channels.size(); ++j) {
@@ -87,8 +87,7 @@ const kernels::LinearKernel& linear_kernel(Tier tier, const kernels::KernelTable
 }
 
 Tier choose_tier(const Weight& weight, Compute compute, const kernels::KernelTable& table) {
-  Tier tier =
-      weight.quantized() && weight.activation && fits_int8(weight) ? Tier::kInt8 : Tier::kFloat32;
+  Tier tier = weight.integer_product() != nullptr ? Tier::kInt8 : Tier::kFloat32;
   if (compute == Compute::kFloat32) tier = Tier::kFloat32;
   if (compute == Compute::kBfloat16) tier = Tier::kBfloat16;
   if (compute == Compute::kInt8) tier = Tier::kInt8;
@@ -113,11 +112,12 @@ std::optional<PackedLinear> pack_linear(const Weight& weight, size_t k_begin, si
   packed.kernel = &linear_kernel(tier, table);
   packed.k = k_count;
   packed.n = static_cast<size_t>(weight.n);
-  if (tier == Tier::kInt8 && weight.quantized() && weight.activation && fits_int8(weight)) {
-    const std::vector<float>& scale = weight.activation->channel_scale;
+  const Int8Format* integers = weight.integer_product();
+  if (tier == Tier::kInt8 && integers != nullptr) {
+    const std::vector<float>& scale = integers->activation->channel_scale;
     if (!scale.empty())
       packed.channel_scale.assign(scale.data() + k_begin, scale.data() + k_begin + k_count);
-    packed.floats = pack_floats(weight, k_begin, k_count);
+    packed.floats = pack_floats(*integers, packed.n, k_begin, k_count);
   }
   const size_t bytes = packed.kernel->weight_bytes(as_int(packed.k), as_int(packed.n));
   if (cache != nullptr && cache->reading()) {

@@ -6,22 +6,37 @@
 namespace embedforge::recognize {
 namespace {
 
-bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<ActivationQuant>& b) {
-  if (a.has_value() != b.has_value()) return false;
-  return !a || (a->dynamic == b->dynamic && a->scale == b->scale &&
-                a->zero_point == b->zero_point && a->channel_scale == b->channel_scale);
-}
-
 bool go_together(const Linear& a, const Linear& b) {
-  return a.in == b.in && a.weight.k == b.weight.k && a.weight.data.type == b.weight.data.type &&
-         a.weight.quantized() == b.weight.quantized() &&
-         a.weight.float_channels == b.weight.float_channels &&
-         same_quant(a.weight.activation, b.weight.activation);
+  const Int8Format* one = a.weight.int8();
+  const Int8Format* other = b.weight.int8();
+  return a.in == b.in && a.weight.k == b.weight.k && a.weight.data().type == b.weight.data().type &&
+         (one == nullptr) == (other == nullptr) &&
+         (one == nullptr ||
+          (one->float_channels == other->float_channels && one->activation == other->activation));
 }
 
 template <typename T>
 void append(const std::vector<T>& from, std::vector<T>& to) {
   to.insert(to.end(), from.begin(), from.end());
+}
+
+/// What the parts say of their columns, side by side.
+Int8Format joined_format(const std::vector<Weight>& parts) {
+  const Int8Format& first = *parts[0].int8();
+  Int8Format out;
+  out.activation = first.activation;
+  out.float_channels = first.float_channels;
+  for (const Weight& part : parts) {
+    append(part.int8()->scales, out.scales);
+    append(part.int8()->zero_points, out.zero_points);
+  }
+  for (size_t j = 0; j < first.float_channels.size(); ++j) {
+    for (const Weight& part : parts) {
+      const auto row = part.int8()->float_rows.begin() + static_cast<ptrdiff_t>(j) * part.n;
+      out.float_rows.insert(out.float_rows.end(), row, row + part.n);
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -32,35 +47,31 @@ std::optional<LinearStep> joined(const std::vector<const Linear*>& products) {
   }
   const Weight& first = products[0]->weight;
   LinearStep out;
-  bool transposed = true;
+  Weight& weight = out.weight;
+  weight.k = first.k;
+  weight.transposed = true;
   bool biased = false;
   for (const Linear* each : products) {
-    out.weight.n += each->weight.n;
-    transposed = transposed && each->weight.transposed;
+    weight.n += each->weight.n;
+    weight.transposed = weight.transposed && each->weight.transposed;
+    weight.name += (weight.name.empty() ? "" : " | ") + each->weight.name;
+    weight.parts.push_back(each->weight);
     biased = biased || !each->bias.empty();
-    out.weight.name += (out.weight.name.empty() ? "" : " | ") + each->weight.name;
-    append(each->weight.scales, out.weight.scales);
-    append(each->weight.zero_points, out.weight.zero_points);
   }
   for (const Linear* each : products) {
     if (!biased) break;
     append(each->bias, out.bias);
     if (each->bias.empty()) out.bias.resize(out.bias.size() + static_cast<size_t>(each->weight.n));
   }
-  out.weight.float_channels = first.float_channels;
-  for (size_t j = 0; j < first.float_channels.size(); ++j) {
-    for (const Linear* each : products) {
-      const auto row = each->weight.float_rows.begin() + static_cast<ptrdiff_t>(j) * each->weight.n;
-      out.weight.float_rows.insert(out.weight.float_rows.end(), row, row + each->weight.n);
-    }
-  }
-  out.weight.k = first.k;
-  out.weight.transposed = transposed;
-  out.weight.activation = first.activation;
   // The bytes stay where they are: a load that finds them packed never needs them together.
-  out.weight.data = {first.data.type, {first.k, out.weight.n}, {}, nullptr};
-  if (transposed) std::reverse(out.weight.data.dims.begin(), out.weight.data.dims.end());
-  for (const Linear* each : products) out.weight.parts.push_back(each->weight);
+  Tensor data{first.data().type, {weight.k, weight.n}, {}, nullptr};
+  if (weight.transposed) std::reverse(data.dims.begin(), data.dims.end());
+  if (first.int8() != nullptr) {
+    weight.format = joined_format(weight.parts);
+    weight.int8()->data = std::move(data);
+  } else {
+    weight.format = FloatFormat{std::move(data)};
+  }
   return out;
 }
 

@@ -16,14 +16,18 @@ struct RowRange {
   size_t column = 0, stride = 0;
 };
 
-/// Calls use(row, column, index of the stored value) for each value of these rows.
+/// Calls use(column, place of the stored value, place of it in the rows) for each value of a row,
+/// counted from the first.
 template <typename Use>
-void for_each_value(const Weight& w, const RowRange& rows, Use use) {
+void for_each_value(const Weight& w, const RowRange& rows, size_t row, Use use) {
   const auto k = static_cast<size_t>(w.k);
   const auto n = static_cast<size_t>(w.n);
-  for (size_t row = 0; row < rows.count; ++row) {
-    const size_t at = rows.begin + row;
-    for (size_t c = 0; c < n; ++c) use(row, c, w.transposed ? c * k + at : at * n + c);
+  const size_t at = rows.begin + row;
+  const size_t to = row * rows.stride + rows.column;
+  if (w.transposed) {
+    for (size_t c = 0; c < n; ++c) use(c, c * k + at, to + c);
+  } else {
+    for (size_t c = 0; c < n; ++c) use(c, at * n + c, to + c);
   }
 }
 
@@ -41,44 +45,56 @@ std::vector<T> filled(const Weight& weight, size_t k_begin, size_t k_count, Fill
   return out;
 }
 
-int32_t zero_of(const Weight& w, size_t column) {
-  return w.zero_points.empty() ? 0 : w.zero_points[column];
-}
-
 void fill_floats(const Weight& w, const RowRange& rows, float* out) {
-  const bool stored_so = w.data.type == DataType::kFloat;
-  const std::vector<float> widened = stored_so ? std::vector<float>() : to_floats(w.data);
-  const float* stored = stored_so ? w.data.as<float>().data() : widened.data();
+  const Int8Format* int8 = w.int8();
+  const Tensor& data = w.data();
+  const bool stored_so = data.type == DataType::kFloat;
+  const std::vector<float> widened = stored_so ? std::vector<float>() : to_floats(data);
+  const float* stored = stored_so ? data.as<float>().data() : widened.data();
   const float* by_channel = nullptr;
-  if (w.activation && !w.activation->channel_scale.empty())
-    by_channel = w.activation->channel_scale.data() + rows.begin;
+  if (int8 != nullptr && int8->activation && !int8->activation->channel_scale.empty())
+    by_channel = int8->activation->channel_scale.data() + rows.begin;
   bool finite = true;
-  for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
-    float value = stored[at];
-    if (w.quantized()) value = (value - static_cast<float>(zero_of(w, column))) * w.scales[column];
-    finite = finite && std::isfinite(value);
-    if (by_channel != nullptr) value *= by_channel[row];
-    out[row * rows.stride + rows.column + column] = value;
-  });
+  for (size_t row = 0; row < rows.count; ++row) {
+    const float factor = by_channel == nullptr ? 1 : by_channel[row];
+    if (int8 == nullptr) {
+      for_each_value(w, rows, row, [&finite, stored, out](size_t, size_t at, size_t to) {
+        finite = finite && std::isfinite(stored[at]);
+        out[to] = stored[at];
+      });
+    } else {
+      for_each_value(w, rows, row, [=, &finite](size_t column, size_t at, size_t to) {
+        const auto zero = static_cast<float>(int8->zero_point(column));
+        const float value = (stored[at] - zero) * int8->scales[column];
+        finite = finite && std::isfinite(value);
+        out[to] = value * factor;
+      });
+    }
+  }
   if (!finite) {
     throw_bad_input("tensor '" + w.name + "' has a value that is not finite; the file is damaged");
   }
+  if (int8 == nullptr) return;
   const auto n = static_cast<size_t>(w.n);
-  for (size_t j = 0; j < w.float_channels.size(); ++j) {
-    const auto channel = static_cast<size_t>(w.float_channels[j]);
+  for (size_t j = 0; j < int8->float_channels.size(); ++j) {
+    const auto channel = static_cast<size_t>(int8->float_channels[j]);
     if (channel < rows.begin || channel >= rows.begin + rows.count) continue;
-    std::copy_n(w.float_rows.data() + j * n, n,
+    std::copy_n(int8->float_rows.data() + j * n, n,
                 out + (channel - rows.begin) * rows.stride + rows.column);
   }
 }
 
 void fill_integers(const Weight& w, const RowRange& rows, int8_t* out) {
-  const bool is_unsigned = w.data.type == DataType::kUint8;
-  const std::span<const int8_t> stored = w.data.as<int8_t>();
-  for_each_value(w, rows, [&](size_t row, size_t column, size_t at) {
-    const int value = is_unsigned ? static_cast<uint8_t>(stored[at]) : stored[at];
-    out[row * rows.stride + rows.column + column] = static_cast<int8_t>(value - zero_of(w, column));
-  });
+  const Int8Format& int8 = *w.int8();
+  const bool is_unsigned = int8.data.type == DataType::kUint8;
+  const int8_t* stored = int8.data.as<int8_t>().data();
+  const int32_t* zeros = int8.zero_points.empty() ? nullptr : int8.zero_points.data();
+  for (size_t row = 0; row < rows.count; ++row) {
+    for_each_value(w, rows, row, [=](size_t column, size_t at, size_t to) {
+      const int value = is_unsigned ? static_cast<uint8_t>(stored[at]) : stored[at];
+      out[to] = static_cast<int8_t>(value - (zeros == nullptr ? 0 : zeros[column]));
+    });
+  }
 }
 
 }  // namespace
@@ -87,7 +103,7 @@ Weight float_weight(std::vector<float> values, size_t k, size_t n) {
   Weight out;
   out.k = static_cast<int64_t>(k);
   out.n = static_cast<int64_t>(n);
-  out.data = Tensor::from_floats({out.k, out.n}, std::move(values));
+  out.format = FloatFormat{Tensor::from_floats({out.k, out.n}, std::move(values))};
   return out;
 }
 
@@ -104,10 +120,16 @@ std::vector<int8_t> to_integers(const Weight& weight, size_t k_begin, size_t k_c
 }
 
 bool fits_int8(const Weight& weight) {
-  const int low = weight.data.type == DataType::kUint8 ? 0 : -128;
-  return std::ranges::all_of(weight.zero_points, [&](int32_t zero) {
+  const Int8Format* int8 = weight.int8();
+  if (int8 == nullptr) return false;
+  const int low = int8->data.type == DataType::kUint8 ? 0 : -128;
+  return std::ranges::all_of(int8->zero_points, [&](int32_t zero) {
     return low - zero >= -128 && low + 255 - zero <= 127;
   });
+}
+
+const Int8Format* Weight::integer_product() const {
+  return fits_int8(*this) && int8()->activation ? int8() : nullptr;
 }
 
 }  // namespace embedforge

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "engine/multiply.h"
@@ -101,30 +102,25 @@ class Calibration {
   }
 
   void decide(LinearStep& step, const Rows& x) {
-    std::vector<size_t> parts;
-    const std::vector<Weight> alone = {step.weight};
-    for (const Weight& part : step.weight.parts.empty() ? alone : step.weight.parts) {
-      const auto found = by_weight_.find(part.name);
+    std::span<Weight> weights = step.weight.parts;
+    if (weights.empty()) weights = {&step.weight, 1};
+    std::vector<size_t> products;
+    for (const Weight& weight : weights) {
+      const auto found = by_weight_.find(weight.name);
       if (found == by_weight_.end()) return;  // stays float
-      parts.push_back(found->second);
+      products.push_back(found->second);
     }
     const OwnedRows exact = copy(x);
-    const StepInput input = round_input(parts, x);
-    std::vector<float> weight(static_cast<size_t>(step.weight.k * step.weight.n));
+    const StepInput input = round_input(products, x);
     int64_t column = 0;
-    for (const size_t i : parts) {
-      std::vector<float> effective = round(i, input, step.bias, column);
-      measure(i, exact, x, effective);
-      for (int64_t k = 0; k < step.weight.k; ++k) {
-        std::copy_n(effective.begin() + k * products_[i].n, products_[i].n,
-                    weight.begin() + k * step.weight.n + column);
-      }
-      column += products_[i].n;
+    for (size_t j = 0; j < products.size(); ++j) {
+      const Product& p = products_[products[j]];
+      std::vector<float> effective = round(products[j], input, step.bias, column);
+      measure(products[j], exact, x, effective);
+      weights[j] = float_weight(std::move(effective), x.width, static_cast<size_t>(p.n));
+      column += p.n;
       ++finished_;
       if (options_.progress) options_.progress(finished_, products_.size());
-    }
-    if (parts.size() == 1) {
-      step.weight = float_weight(std::move(weight), x.width, static_cast<size_t>(step.weight.n));
     }
   }
 
@@ -132,10 +128,10 @@ class Calibration {
 
  private:
   /// Decides about the input of these products and rounds it.
-  StepInput round_input(const std::vector<size_t>& parts, const Rows& x) {
+  StepInput round_input(const std::vector<size_t>& products, const Rows& x) {
     StepInput input;
     std::vector<float> largest_weights(x.width, 0);
-    for (const size_t i : parts) {
+    for (const size_t i : products) {
       const std::vector<float> w = to_floats(graph_.initializers.at(products_[i].weight));
       const auto n = static_cast<size_t>(products_[i].n);
       for (size_t at = 0; at < w.size(); ++at)

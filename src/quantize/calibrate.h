@@ -18,7 +18,7 @@ namespace embedforge::quantization {
 struct CalibrateOptions {
   bool by_inputs = true;  // false: weights are rounded to nearest, in a tenth of the time
   WeightRange weights = WeightRange::kFull;
-  std::optional<RangeMethod> ranges;             // of the inputs; nullopt: each token's own
+  std::optional<CalibrateMethod> ranges;         // of the inputs; nullopt: each token's own
   std::function<void(size_t, size_t)> progress;  // finished products, all; or none
 };
 

@@ -22,18 +22,10 @@ constexpr std::array kMargins = {1.0F, 1.2F, 1.4F};
 /// normal values is 7; norms' and attention's outputs have 8 to 15, those of GELU 18 to 26.
 constexpr double kWidestRange = 16;
 
-/// Rows [begin, end) of x.
-struct Part {
-  const Rows& x;
-  size_t begin, end;
-};
-
-std::vector<float> largest_by_channel(const Part& part) {
-  const Rows& x = part.x;
+std::vector<float> largest_by_channel(const Rows& x) {
   std::vector<float> largest(x.width, 0);
-  for (size_t r = part.begin; r < part.end; ++r) {
-    for (size_t c = 0; c < largest.size(); ++c)
-      largest[c] = std::max(largest[c], std::fabs(x.row(r)[c]));
+  for (size_t r = 0; r < x.count; ++r) {
+    for (size_t c = 0; c < x.width; ++c) largest[c] = std::max(largest[c], std::fabs(x.row(r)[c]));
   }
   return largest;
 }
@@ -73,11 +65,11 @@ void scale_row(float* row, const std::vector<float>& factors) {
   for (size_t c = 0; c < factors.size(); ++c) row[c] *= factors[c];
 }
 
-RangeFinder scaled_range(const Part& part, const std::vector<float>& factors) {
+RangeFinder scaled_range(const Rows& x, const std::vector<float>& factors) {
   RangeFinder finder;
   std::vector<float> row(factors.size());
-  for (size_t r = part.begin; r < part.end; ++r) {
-    std::copy_n(part.x.row(r), row.size(), row.begin());
+  for (size_t r = 0; r < x.count; ++r) {
+    std::copy_n(x.row(r), row.size(), row.begin());
     scale_row(row.data(), factors);
     finder.add(row);
   }
@@ -86,7 +78,7 @@ RangeFinder scaled_range(const Part& part, const std::vector<float>& factors) {
 
 bool is_uneven(const RangeFinder& values) {
   const double steps = 255;
-  return steps * values.find(RangeMethod::kLeastError).scale >
+  return steps * values.find(CalibrateMethod::kLeastError).scale >
          kWidestRange * values.root_mean_square();
 }
 
@@ -107,13 +99,13 @@ void round_row_by(float* row, size_t width, const StaticRange& range) {
 }
 
 /// The mean square of what rounding loses of the rows, each channel times its largest weight.
-double lost(const Part& part, const std::vector<float>& factors, const StaticRange& range,
+double lost(const Rows& x, const std::vector<float>& factors, const StaticRange& range,
             std::span<const float> weights) {
   std::vector<float> row(factors.size());
   std::vector<float> rounded(factors.size());
   double sum = 0;
-  for (size_t r = part.begin; r < part.end; ++r) {
-    std::copy_n(part.x.row(r), row.size(), row.begin());
+  for (size_t r = 0; r < x.count; ++r) {
+    std::copy_n(x.row(r), row.size(), row.begin());
     scale_row(row.data(), factors);
     rounded = row;
     round_row_by(rounded.data(), row.size(), range);
@@ -140,9 +132,10 @@ struct ConstantRounding {
 /// Of all that are tried the one that, decided by the first half of the rows, loses least of the
 /// others: texts that aren't calibrated with have larger values in some channels, too.
 ConstantRounding choose_constant(const Rows& x, std::span<const float> weights,
-                                 const std::vector<int64_t>& float_channels, RangeMethod method) {
-  const Part first{x, 0, x.count / 2};
-  const Part second{x, x.count / 2, x.count};
+                                 const std::vector<int64_t>& float_channels,
+                                 CalibrateMethod method) {
+  const Rows first = x.part(0, x.count / 2);
+  const Rows second = x.part(x.count / 2, x.count);
   const std::vector<float> largest = largest_by_channel(first);
   ConstantRounding best{kStrengths[0], kMargins[0]};
   double least = std::numeric_limits<double>::max();
@@ -162,20 +155,19 @@ ConstantRounding choose_constant(const Rows& x, std::span<const float> weights,
 }  // namespace
 
 InputRounding choose_rounding(const Rows& x, std::span<const float> largest_weights,
-                              std::optional<RangeMethod> method) {
+                              std::optional<CalibrateMethod> method) {
   InputRounding out;
-  const Part all{x, 0, x.count};
-  const std::vector<float> largest = largest_by_channel(all);
+  const std::vector<float> largest = largest_by_channel(x);
   out.float_channels = largest_channels(largest);
   out.channel_scale = smoothing(kSmoothing, largest, largest_weights, out.float_channels);
   if (!method) return out;
-  if (is_uneven(scaled_range(all, out.channel_scale))) {
+  if (is_uneven(scaled_range(x, out.channel_scale))) {
     out.unrounded = true;
     return out;
   }
   const auto [strength, margin] = choose_constant(x, largest_weights, out.float_channels, *method);
   out.channel_scale = smoothing(strength, largest, largest_weights, out.float_channels);
-  out.range = widened(scaled_range(all, out.channel_scale).find(*method), margin);
+  out.range = widened(scaled_range(x, out.channel_scale).find(*method), margin);
   return out;
 }
 

@@ -27,7 +27,7 @@ struct InputRounding {
 /// the values are so uneven that constant steps would be too coarse for most of them: then they
 /// stay unrounded.
 InputRounding choose_rounding(const Rows& x, std::span<const float> largest_weights,
-                              std::optional<RangeMethod> method);
+                              std::optional<CalibrateMethod> method);
 
 /// x becomes what the rounded product sees: channels times their scale, to 255 steps and back;
 /// float channels as they were.

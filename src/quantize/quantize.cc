@@ -59,21 +59,6 @@ size_t count_float_products(const Graph& graph) {
       }));
 }
 
-std::optional<RangeMethod> range_method(const QuantizeOptions& options) {
-  if (options.method == QuantizeMethod::kDynamic) return std::nullopt;
-  switch (options.calibrate_method) {
-    case CalibrateMethod::kEntropy:
-      return RangeMethod::kEntropy;
-    case CalibrateMethod::kPercentile:
-      return RangeMethod::kPercentile;
-    case CalibrateMethod::kMinMax:
-      return RangeMethod::kMinMax;
-    case CalibrateMethod::kLeastError:
-      break;
-  }
-  return RangeMethod::kLeastError;
-}
-
 void check_options(const QuantizeOptions& options) {
   if (options.method == QuantizeMethod::kStatic && options.calibration.empty() &&
       options.default_texts == DefaultTexts::kNone) {
@@ -169,8 +154,8 @@ class Quantization {
     const bool quick = !texts.given && dynamic && options_.default_texts != DefaultTexts::kFull;
     const TokenBatch batch =
         quick ? texts.used.first(kQuickTexts) : texts.used.first(texts.used.texts());
-    CalibrateOptions how{
-        .by_inputs = !quick, .weights = weight_range(), .ranges = range_method(options_)};
+    CalibrateOptions how{.by_inputs = !quick, .weights = weight_range(), .ranges = {}};
+    if (!dynamic) how.ranges = options_.calibrate_method;
     how.progress = [this](size_t done, size_t all) { report("calibrating", done, all); };
     Calibrated out;
     try {

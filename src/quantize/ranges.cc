@@ -131,13 +131,13 @@ double RangeFinder::root_mean_square() const {
   return total_ > 0 ? std::sqrt(squares_ / total_) : 0;
 }
 
-StaticRange RangeFinder::find(RangeMethod method) const {
+StaticRange RangeFinder::find(CalibrateMethod method) const {
   if (low_ == high_) return range_of(0, 1);
-  if (method == RangeMethod::kMinMax) return range_of(low_, high_);
+  if (method == CalibrateMethod::kMinMax) return range_of(low_, high_);
   Bounds b = percentile();
-  if (method == RangeMethod::kEntropy)
+  if (method == CalibrateMethod::kEntropy)
     b = least([this](const Bounds& bounds) { return divergence(bounds); });
-  if (method == RangeMethod::kLeastError)
+  if (method == CalibrateMethod::kLeastError)
     b = least([this](const Bounds& bounds) { return squared_error(bounds); });
   return b.low < b.high ? range_of(b.low, b.high) : range_of(low_, high_);
 }

@@ -6,15 +6,9 @@
 #include <span>
 #include <vector>
 
-namespace embedforge::quantization {
+#include "embedforge/model.h"
 
-/// How the bounds of a constant range are found:
-///   kLeastError  the bounds, of those that both shrink alike, with the least squared error
-///   kMinMax      the smallest and the largest value
-///   kPercentile  all but 0.001 % of the values (half at each end)
-///   kEntropy     the bounds, of the same, with which the rounded values'
-///                distribution is nearest to the values' own (Kullback-Leibler divergence)
-enum class RangeMethod { kLeastError, kMinMax, kEntropy, kPercentile };
+namespace embedforge::quantization {
 
 /// real = scale * (q - zero), q in 0..255.
 struct StaticRange {
@@ -26,7 +20,10 @@ class RangeFinder {
  public:
   /// Adds values, which must be finite. Bins double in width when a value is outside of them.
   void add(std::span<const float> values);
-  StaticRange find(RangeMethod method) const;
+  /// kLeastError gives the bounds, of those that both shrink alike, with the least squared error;
+  /// kEntropy, of the same, those with which the rounded values' distribution is nearest to the
+  /// values' own; kPercentile leaves 0.001 % of the values out, half at each end.
+  StaticRange find(CalibrateMethod method) const;
   double root_mean_square() const;  // of the values that were added
 
  private:

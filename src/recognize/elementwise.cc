@@ -222,14 +222,15 @@ Viewed two_values(const Call& call, Viewed a, Viewed b, Real f) {
       const auto* scale = right.of->get<QuantScale>();
       if (integers == nullptr || scale == nullptr || scale->in != integers->in) continue;
       Linear out{integers->in, integers->weight, {}};
-      out.weight.scales = scale->factors;
-      if (out.weight.scales.size() == 1) {
-        out.weight.scales.assign(static_cast<size_t>(out.weight.n), scale->factors[0]);
+      Int8Format& format = *out.weight.int8();
+      format.scales = scale->factors;
+      if (format.scales.size() == 1) {
+        format.scales.assign(static_cast<size_t>(out.weight.n), scale->factors[0]);
       }
-      if (static_cast<int64_t>(out.weight.scales.size()) != out.weight.n) {
+      if (static_cast<int64_t>(format.scales.size()) != out.weight.n) {
         call.refuse("has as many scales as its product doesn't have columns");
       }
-      out.weight.activation = ActivationQuant{};
+      format.activation = ActivationQuant{};
       return like(call, left, out);
     }
     if (auto out = gated(call, a, b)) return *out;

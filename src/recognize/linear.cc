@@ -13,31 +13,33 @@ Weight make_weight(const Call& call, const Constant& constant) {
   Weight out;
   out.k = dims[0];
   out.n = dims[1];
-  out.data = constant.tensor;
   out.transposed = constant.transposed;
   out.name = constant.name;
+  const DataType type = constant.tensor.type;
   if (constant.scales.empty()) {
-    if (!is_float_type(out.data.type))
-      call.refuse("has a weight that is neither float nor quantized");
-    if (out.data.type == DataType::kDouble) {
-      out.data = Tensor::from_floats(out.data.dims, to_floats(out.data));
-    }
+    if (!is_float_type(type)) call.refuse("has a weight that is neither float nor quantized");
+    out.format =
+        FloatFormat{type == DataType::kDouble
+                        ? Tensor::from_floats(constant.tensor.dims, to_floats(constant.tensor))
+                        : constant.tensor};
     return out;
   }
-  if (out.data.type != DataType::kInt8 && out.data.type != DataType::kUint8) {
-    call.refuse(std::string("has a quantized weight of ") + data_type_name(out.data.type));
+  if (type != DataType::kInt8 && type != DataType::kUint8) {
+    call.refuse(std::string("has a quantized weight of ") + data_type_name(type));
   }
+  Int8Format format{.data = constant.tensor};
   const auto n = static_cast<size_t>(out.n);
   const size_t column_axis = constant.transposed ? 0 : 1;
   if (constant.scales.size() == 1) {
-    out.scales.assign(n, constant.scales[0]);
-    out.zero_points.assign(n, constant.zero_points[0]);
+    format.scales.assign(n, constant.scales[0]);
+    format.zero_points.assign(n, constant.zero_points[0]);
   } else if (constant.axis == column_axis && constant.scales.size() == n) {
-    out.scales = constant.scales;
-    out.zero_points = constant.zero_points;
+    format.scales = constant.scales;
+    format.zero_points = constant.zero_points;
   } else {
     call.refuse("has a weight that is quantized by its input channels");
   }
+  out.format = std::move(format);
   return out;
 }
 
@@ -121,16 +123,15 @@ Viewed product(const Call& call, const Viewed& given, const Constant& weight,
                std::vector<float> bias) {
   Linear out;
   out.weight = make_weight(call, weight);
-  if (const auto* rounded = given.of->get<Rounded>();
-      rounded != nullptr && out.weight.quantized()) {
-    out.weight.activation = rounded->quant;
-  }
+  Int8Format* int8 = out.weight.int8();
+  const auto* rounded = given.of->get<Rounded>();
+  if (rounded != nullptr && int8 != nullptr) int8->activation = rounded->quant;
   Viewed in = without_rounding(given);
   const auto* scaled = in.of->get<Scaled>();
   // Scaled float columns are what quantize/ leaves where no constant range will do.
-  if (scaled != nullptr && out.weight.quantized()) {
-    if (!out.weight.activation) out.weight.activation = ActivationQuant{};
-    out.weight.activation->channel_scale = scaled->factors;
+  if (scaled != nullptr && int8 != nullptr) {
+    if (!int8->activation) int8->activation = ActivationQuant{};
+    int8->activation->channel_scale = scaled->factors;
     in.of = scaled->in;
   } else {
     in = with_scaled_norm(call, in);

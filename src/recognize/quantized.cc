@@ -140,7 +140,8 @@ Forms op::matmul_integer_to_float(const Call& call) {
 Viewed integer_product(const Call& call, const Viewed& in, const Constant& weight) {
   const Viewed made = product(call, in, weight, {});
   Linear out = *made.of->get<Linear>();
-  if (!out.weight.activation) out.weight.activation = ActivationQuant{};
+  Int8Format& format = *out.weight.int8();
+  if (!format.activation) format.activation = ActivationQuant{};
   return like(call, made, out);
 }
 

@@ -32,7 +32,7 @@ Viewed stat_like(const Call& call, const Viewed& like, const Ref& in, StatKind k
 /// Adds the stored integers of each column to `sums`. T is the type of the weight's elements.
 template <typename T>
 void add_columns(const Weight& w, std::vector<int64_t>& sums) {
-  const std::span<const T> q = w.data.as<T>();
+  const std::span<const T> q = w.data().as<T>();
   const auto n = static_cast<size_t>(w.n);
   const auto k = static_cast<size_t>(w.k);
   if (w.transposed) {
@@ -57,12 +57,14 @@ void add_columns(const Weight& w, std::vector<int64_t>& sums) {
 /// The column sums of the integers less their zero points, each times its scale.
 std::vector<float> column_sums(const Weight& w) {
   std::vector<int64_t> sums(static_cast<size_t>(w.n), 0);
-  w.data.type == DataType::kInt8 ? add_columns<int8_t>(w, sums) : add_columns<uint8_t>(w, sums);
+  const Int8Format& format = *w.int8();
+  format.data.type == DataType::kInt8 ? add_columns<int8_t>(w, sums)
+                                      : add_columns<uint8_t>(w, sums);
   std::vector<float> out;
   out.reserve(sums.size());
   for (size_t n = 0; n < sums.size(); ++n) {
-    const auto sum = static_cast<double>(sums[n] - w.k * w.zero_points[n]);
-    out.push_back(static_cast<float>(sum * w.scales[n]));
+    const auto sum = static_cast<double>(sums[n] - w.k * format.zero_points[n]);
+    out.push_back(static_cast<float>(sum * format.scales[n]));
   }
   return out;
 }
@@ -72,15 +74,17 @@ Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& par
   const std::vector<float> sums = column_sums(part.weight);
   if (sums.size() != low.factors.size()) call.refuse("adds a term of another width");
   for (size_t n = 0; n < sums.size(); ++n) {
-    const float tolerance = 1e-4F * (std::fabs(sums[n]) + 127 * std::fabs(part.weight.scales[n]));
+    const float step = std::fabs(part.weight.int8()->scales[n]);
+    const float tolerance = 1e-4F * (std::fabs(sums[n]) + 127 * step);
     if (!(std::fabs(sums[n] - low.factors[n]) <= tolerance)) {
       call.refuse("adds to a quantized product a term that is not its weight's column sums");
     }
   }
   Linear out{part.in, part.weight, {}};
-  out.weight.activation = ActivationQuant{};
+  auto& quant = out.weight.int8()->activation;
+  quant = ActivationQuant{};
   if (const auto* scaled = part.in->get<Scaled>()) {
-    out.weight.activation->channel_scale = scaled->factors;
+    quant->channel_scale = scaled->factors;
     out.in = scaled->in;
   }
   const int64_t n = out.weight.n;
@@ -90,7 +94,7 @@ Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& par
 
 Viewed range_product(const Call& call, const Viewed& at, const IntegerProduct& integers) {
   RangeProduct out{integers.in, integers.weight};
-  for (float& scale : out.weight.scales) scale *= 255.0F;
+  for (float& scale : out.weight.int8()->scales) scale *= 255.0F;
   return like(call, at, out);
 }
 
@@ -100,28 +104,33 @@ std::optional<Viewed> with_float_channels(const Call& call, const Viewed& at, co
   const Linear& product = *at.of->get<Linear>();
   const Linear& floats = *added.of->get<Linear>();
   const auto* columns = floats.in->get<Picked>();
-  if (columns == nullptr || columns->in != product.in || floats.weight.quantized()) {
+  if (columns == nullptr || columns->in != product.in || floats.weight.int8() != nullptr) {
     return std::nullopt;
   }
-  const auto& quant = product.weight.activation;
-  if (!quant || !product.weight.float_channels.empty() || !floats.bias.empty()) return std::nullopt;
+  const Int8Format* int8 = product.weight.int8();
+  if (int8 == nullptr || !int8->activation || !int8->float_channels.empty() ||
+      !floats.bias.empty()) {
+    return std::nullopt;
+  }
   if (!same_elements(at.view, added.view) || product.weight.n != floats.weight.n)
     call.refuse("adds float channels' product of other columns");
   Linear out = product;
   for (const int32_t channel : columns->channels) {
     const auto at_channel = static_cast<size_t>(channel);
-    if (quant->channel_scale.empty() || quant->channel_scale[at_channel] != 0) {
+    const std::vector<float>& scale = int8->activation->channel_scale;
+    if (scale.empty() || scale[at_channel] != 0) {
       call.refuse("adds a channel that the quantized product has already");
     }
   }
-  out.weight.float_channels = columns->channels;
-  const std::vector<float> rows = to_floats(floats.weight.data);
+  out.weight.int8()->float_channels = columns->channels;
+  const std::vector<float> rows = to_floats(floats.weight.data());
   const auto count = static_cast<size_t>(floats.weight.k);
   const auto n = static_cast<size_t>(floats.weight.n);
-  out.weight.float_rows.resize(rows.size());
+  std::vector<float>& float_rows = out.weight.int8()->float_rows;
+  float_rows.resize(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     const size_t to = floats.weight.transposed ? (i % count) * n + i / count : i;
-    out.weight.float_rows[to] = rows[i];
+    float_rows[to] = rows[i];
   }
   return like(call, at, std::move(out));
 }
@@ -200,9 +209,10 @@ std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const 
 std::optional<Viewed> row_scaled(const Call& call, const Viewed& in,
                                  const std::vector<float>& factors) {
   if (const auto* integers = in.of->get<IntegerProduct>(); integers != nullptr) {
-    if (!integers->by_row || factors.size() != integers->weight.scales.size()) return std::nullopt;
+    if (!integers->by_row || factors.size() != integers->weight.int8()->scales.size())
+      return std::nullopt;
     IntegerProduct out = *integers;
-    for (size_t n = 0; n < factors.size(); ++n) out.weight.scales[n] *= factors[n];
+    for (size_t n = 0; n < factors.size(); ++n) out.weight.int8()->scales[n] *= factors[n];
     return like(call, in, out);
   }
   if (const Stat* low = bound(in.of, StatKind::kMin); low != nullptr) {

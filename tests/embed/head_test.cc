@@ -13,36 +13,7 @@
 namespace embedforge {
 namespace {
 
-using testing::ElementsAre;
-using testing::FloatNear;
-
 constexpr float kRows[] = {1, -2, 3, 4, 5, -6};  // three tokens of two values
-
-std::vector<float> pooled(Pooling mode, size_t skip = 0) {
-  std::vector<float> out(2);
-  pool(mode, kRows, 3, skip, 2, out.data());
-  return out;
-}
-
-TEST(Pool, EveryMode) {
-  EXPECT_THAT(pooled(Pooling::kCls), ElementsAre(1, -2));
-  EXPECT_THAT(pooled(Pooling::kLast), ElementsAre(5, -6));
-  EXPECT_THAT(pooled(Pooling::kMax), ElementsAre(5, 4));
-  EXPECT_THAT(pooled(Pooling::kMean), ElementsAre(3, FloatNear(-4.0F / 3, 1e-6F)));
-  EXPECT_THAT(
-      pooled(Pooling::kMeanSqrtLength),
-      ElementsAre(FloatNear(9 / std::sqrt(3.0F), 1e-5F), FloatNear(-4 / std::sqrt(3.0F), 1e-5F)));
-  // (1 * 1 + 2 * 3 + 3 * 5) / 6, (1 * -2 + 2 * 4 + 3 * -6) / 6
-  EXPECT_THAT(pooled(Pooling::kWeightedMean),
-              ElementsAre(FloatNear(22.0F / 6, 1e-5F), FloatNear(-2, 1e-5F)));
-}
-
-TEST(Pool, LeavesThePromptOut) {
-  EXPECT_THAT(pooled(Pooling::kMean, 1), ElementsAre(4, -1));
-  EXPECT_THAT(pooled(Pooling::kCls, 1), ElementsAre(3, 4));
-  EXPECT_THAT(pooled(Pooling::kWeightedMean, 1), ElementsAre(FloatNear(21.0F / 5, 1e-5F), -2));
-  EXPECT_THAT(pooled(Pooling::kMax, 3), ElementsAre(0, 0)) << "nothing is left";
-}
 
 class HeadTest : public testing::Test {
  protected:

@@ -225,20 +225,21 @@ TEST(Engine, NaNWeightsAndZeroScalesAreRefused) {
     if (linear == nullptr) linear = std::get_if<LinearStep>(&s);
   }
   const Weight whole = linear->weight;
-  std::vector<float> values(whole.data.as<float>().begin(), whole.data.as<float>().end());
+  std::vector<float> values(whole.data().as<float>().begin(), whole.data().as<float>().end());
   values[17] = std::numeric_limits<float>::quiet_NaN();
-  linear->weight.data = Tensor::from_floats({whole.k, whole.n}, values);
+  linear->weight.format = FloatFormat{Tensor::from_floats({whole.k, whole.n}, values)};
   Error e = error_of([&] { Engine{program}; });
   EXPECT_EQ(e.code(), ErrorCode::kBadInput);
   EXPECT_NE(std::string(e.what()).find(whole.name), std::string::npos) << e.what();
 
   linear->weight = whole;
-  linear->weight.data =
-      Tensor::from<int8_t>(DataType::kInt8, {whole.k, whole.n},
-                           std::vector<int8_t>(static_cast<size_t>(whole.k * whole.n), 1));
-  linear->weight.scales.assign(static_cast<size_t>(whole.n), 0.0F);
-  linear->weight.zero_points.assign(static_cast<size_t>(whole.n), 0);
-  linear->weight.activation = ActivationQuant{};
+  const auto n = static_cast<size_t>(whole.n);
+  std::vector<int8_t> ones(static_cast<size_t>(whole.k) * n, 1);
+  linear->weight.format =
+      Int8Format{.data = Tensor::from<int8_t>(DataType::kInt8, {whole.k, whole.n}, std::move(ones)),
+                 .scales = std::vector<float>(n, 0.0F),
+                 .zero_points = std::vector<int32_t>(n, 0),
+                 .activation = ActivationQuant{}};
   e = error_of([&] { Engine{program}; });
   EXPECT_EQ(e.code(), ErrorCode::kBadInput);
 }

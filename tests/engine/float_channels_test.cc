@@ -18,28 +18,31 @@ const std::vector<size_t> kOffsets = {0, 1, 17, 80};
 
 /// Channels 3 and 40 stay float; every fifth is doubled before it is rounded.
 void quantize(Weight& w) {
-  w.float_channels = {3, 40};
+  Int8Format format;
+  format.float_channels = {3, 40};
   ActivationQuant quant;
   quant.channel_scale.assign(static_cast<size_t>(w.k), 1);
   for (size_t k = 0; k < quant.channel_scale.size(); k += 5) quant.channel_scale[k] = 2;
-  const auto values = w.data.as<float>();
+  const auto values = w.data().as<float>();
   const auto n = static_cast<size_t>(w.n);
-  for (const int32_t channel : w.float_channels) {
+  for (const int32_t channel : format.float_channels) {
     const auto row = static_cast<size_t>(channel);
     quant.channel_scale[row] = 0;
-    w.float_rows.insert(w.float_rows.end(), values.begin() + static_cast<ptrdiff_t>(row * n),
-                        values.begin() + static_cast<ptrdiff_t>((row + 1) * n));
+    format.float_rows.insert(format.float_rows.end(),
+                             values.begin() + static_cast<ptrdiff_t>(row * n),
+                             values.begin() + static_cast<ptrdiff_t>((row + 1) * n));
   }
-  w.scales.assign(n, 0.002F);
-  w.zero_points.assign(n, 0);
+  format.scales.assign(n, 0.002F);
+  format.zero_points.assign(n, 0);
   std::vector<int8_t> q(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     const float scale = quant.channel_scale[i / n];
     const float steps = scale == 0 ? 0 : std::nearbyint(values[i] / scale / 0.002F);
     q[i] = static_cast<int8_t>(std::clamp(steps, -127.0F, 127.0F));
   }
-  w.data = Tensor::from(DataType::kInt8, {w.k, w.n}, std::move(q));
-  w.activation = quant;
+  format.data = Tensor::from(DataType::kInt8, {w.k, w.n}, std::move(q));
+  format.activation = quant;
+  w.format = std::move(format);
 }
 
 Program quantized_program() {

@@ -135,28 +135,31 @@ class Interpreter {
   Matrix multiplied(const LinearStep& step, const Matrix& inputs) const {
     const Weight& w = step.weight;
     if (!w.parts.empty()) return side_by_side(step, inputs);
-    const std::vector<double> q = to_doubles(w.data);
+    const std::vector<double> q = to_doubles(w.data());
+    const Int8Format* int8 = w.int8();
+    const ActivationQuant* quant = nullptr;
+    if (int8 != nullptr && int8->activation) quant = &*int8->activation;
     Matrix rows;
     for (std::vector<double> in : inputs) {
       if (static_cast<int64_t>(in.size()) != w.k) throw std::logic_error("width");
       const std::vector<double> unscaled = in;
-      if (w.activation && !w.activation->channel_scale.empty()) {
-        for (size_t c = 0; c < in.size(); ++c) in[c] *= w.activation->channel_scale.at(c);
+      if (quant != nullptr && !quant->channel_scale.empty()) {
+        for (size_t c = 0; c < in.size(); ++c) in[c] *= quant->channel_scale.at(c);
       }
-      if (integers_ && w.activation) in = rounded(in, *w.activation);
+      if (integers_ && quant != nullptr) in = rounded(in, *quant);
       std::vector<double> row;
       for (int64_t n = 0; n < w.n; ++n) {
         double sum = 0;
         for (int64_t k = 0; k < w.k; ++k) {
           double x = q[static_cast<size_t>(w.transposed ? n * w.k + k : k * w.n + n)];
-          if (w.quantized())
-            x = w.scales.at(static_cast<size_t>(n)) *
-                (x - w.zero_points.at(static_cast<size_t>(n)));
+          if (int8 != nullptr)
+            x = int8->scales.at(static_cast<size_t>(n)) *
+                (x - int8->zero_points.at(static_cast<size_t>(n)));
           sum += in[static_cast<size_t>(k)] * x;
         }
-        for (size_t j = 0; j < w.float_channels.size(); ++j) {
-          sum += unscaled.at(static_cast<size_t>(w.float_channels[j])) *
-                 w.float_rows.at(j * static_cast<size_t>(w.n) + static_cast<size_t>(n));
+        for (size_t j = 0; int8 != nullptr && j < int8->float_channels.size(); ++j) {
+          sum += unscaled.at(static_cast<size_t>(int8->float_channels[j])) *
+                 int8->float_rows.at(j * static_cast<size_t>(w.n) + static_cast<size_t>(n));
         }
         if (!step.bias.empty()) sum += step.bias.at(static_cast<size_t>(n));
         row.push_back(activate(step.activation, sum));

@@ -101,15 +101,16 @@ TEST(Raise, StaticQuantizationKeepsTheFilesScales) {
   const Graph graph = read_onnx(kGraphs / "int8_static_inputs.onnx");
   const Program program = raise(graph);
   const auto& qkv = std::get<LinearStep>(program.steps.at(2));
-  ASSERT_TRUE(qkv.weight.activation.has_value());
-  EXPECT_FALSE(qkv.weight.activation->dynamic);
+  const Int8Format& format = *qkv.weight.int8();
+  ASSERT_TRUE(format.activation.has_value());
+  EXPECT_FALSE(format.activation->dynamic);
   const std::string norm = "/m/embeddings/LayerNorm/LayerNormalization_output_0";
-  EXPECT_EQ(qkv.weight.activation->scale, graph.initializers.at(norm + "_scale").as<float>()[0]);
-  EXPECT_EQ(qkv.weight.activation->zero_point,
+  EXPECT_EQ(format.activation->scale, graph.initializers.at(norm + "_scale").as<float>()[0]);
+  EXPECT_EQ(format.activation->zero_point,
             graph.initializers.at(norm + "_zero_point").as<uint8_t>()[0]);
-  EXPECT_EQ(qkv.weight.scales.size(), 48U);
-  EXPECT_EQ(qkv.weight.zero_points.size(), 48U);
-  EXPECT_EQ(qkv.weight.data.type, DataType::kInt8);
+  EXPECT_EQ(format.scales.size(), 48U);
+  EXPECT_EQ(format.zero_points.size(), 48U);
+  EXPECT_EQ(format.data.type, DataType::kInt8);
 }
 
 TEST(Raise, OneProductForQueryKeyAndValue) {

@@ -35,7 +35,7 @@ double squared_error(const std::vector<float>& values, const StaticRange& r) {
   return out;
 }
 
-StaticRange find(const std::vector<float>& values, RangeMethod method) {
+StaticRange find(const std::vector<float>& values, CalibrateMethod method) {
   RangeFinder finder;
   const std::span<const float> all(values);  // small parts first, so that the bins have to widen
   finder.add(all.subspan(1, 10));
@@ -45,7 +45,8 @@ StaticRange find(const std::vector<float>& values, RangeMethod method) {
 }
 
 TEST(RangeFinder, MinMaxHoldsEveryValue) {
-  const StaticRange r = find({-1.0F, 0.5F, 3.0F, 0, 0, 0, 0, 0, 0, 0, 0, 0}, RangeMethod::kMinMax);
+  const StaticRange r =
+      find({-1.0F, 0.5F, 3.0F, 0, 0, 0, 0, 0, 0, 0, 0, 0}, CalibrateMethod::kMinMax);
   EXPECT_NEAR(r.scale, 4.0F / 255, 1e-6);
   EXPECT_EQ(r.zero, 64);
 }
@@ -55,8 +56,8 @@ TEST(RangeFinder, LeastErrorIsTheLeastOfAllBounds) {
   std::student_t_distribution<float> heavy(3);
   std::vector<float> values(50000);
   for (float& v : values) v = heavy(engine);
-  const StaticRange whole = find(values, RangeMethod::kMinMax);
-  const double found = squared_error(values, find(values, RangeMethod::kLeastError));
+  const StaticRange whole = find(values, CalibrateMethod::kMinMax);
+  const double found = squared_error(values, find(values, CalibrateMethod::kLeastError));
   EXPECT_LT(found, 0.95 * squared_error(values, whole));
   for (float part = 1; part > 0.2F; part -= 0.05F) {
     EXPECT_LT(found, 1.02 * squared_error(values, {whole.scale * part, whole.zero})) << part;
@@ -65,18 +66,18 @@ TEST(RangeFinder, LeastErrorIsTheLeastOfAllBounds) {
 
 TEST(RangeFinder, PercentileAndEntropyLeaveOutliersOut) {
   const std::vector<float> values = with_outliers();
-  const float whole = find(values, RangeMethod::kMinMax).scale;
+  const float whole = find(values, CalibrateMethod::kMinMax).scale;
   EXPECT_NEAR(whole, 0.08F, 0.01F);
-  EXPECT_LE(find(values, RangeMethod::kEntropy).scale, whole);
+  EXPECT_LE(find(values, CalibrateMethod::kEntropy).scale, whole);
   std::vector<float> rare = values;
   for (float& v : rare) v = std::min(v, 2.0F);
   rare[7] = 20;
   rare.insert(rare.end(), values.size() * 9, 0.1F);  // one in half a million
-  EXPECT_LT(find(rare, RangeMethod::kPercentile).scale, 0.2F * whole);
+  EXPECT_LT(find(rare, CalibrateMethod::kPercentile).scale, 0.2F * whole);
 }
 
 TEST(RangeFinder, TakesOnlyZeros) {
-  const StaticRange r = find(std::vector<float>(100, 0.0F), RangeMethod::kEntropy);
+  const StaticRange r = find(std::vector<float>(100, 0.0F), CalibrateMethod::kEntropy);
   EXPECT_GT(r.scale, 0);
 }
 
@@ -86,7 +87,8 @@ TEST(RoundInputs, KeepsFloatChannelsAndRoundsTheOthers) {
   std::normal_distribution<float> normal;
   for (int64_t i = 0; i < 64 * 64; ++i) x.row(0)[i] = normal(engine) * (i % 64 == 9 ? 50.0F : 1.0F);
   const std::vector<float> weights(64, 0.1F);
-  for (const auto method : {std::optional<RangeMethod>(), std::optional(RangeMethod::kMinMax)}) {
+  for (const auto method :
+       {std::optional<CalibrateMethod>(), std::optional(CalibrateMethod::kMinMax)}) {
     const InputRounding how = choose_rounding(x, weights, method);
     ASSERT_EQ(how.float_channels.size(), 2U);
     EXPECT_NE(std::find(how.float_channels.begin(), how.float_channels.end(), 9),
