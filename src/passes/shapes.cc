@@ -2,13 +2,11 @@
 
 #include <set>
 
-#include "embedforge/error.h"
-#include "graph/tensor.h"
+#include "graph/infer_shapes.h"
 
 namespace embedforge::passes {
 namespace {
 
-constexpr int64_t kSmallConstant = 1 << 16;
 /// The second length shows a window or a causal mask; models with fewer positions get a shorter
 /// one.
 constexpr std::array<Choice, 2> kChoices = {{{2, 5}, {3, 140}}};
@@ -62,13 +60,6 @@ class Sizes {
   std::map<std::string, int64_t> sizes_;
 };
 
-void add_outputs(const Node& node, Shadows outputs, std::map<std::string, Shadow>& values) {
-  for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i) {
-    if (!outputs[i] || node.outputs[i].empty()) continue;
-    values.insert_or_assign(node.outputs[i], std::move(*outputs[i]));
-  }
-}
-
 }  // namespace
 
 Shapes::Shapes(const Editor& editor) : editor_(editor), choices_(kChoices) {
@@ -88,31 +79,12 @@ bool Shapes::knows_outputs() const {
 
 void Shapes::follow(size_t choice) {
   const Graph& graph = editor_.graph();
-  Values& values = values_[choice];
-  values.clear();
-  for (const auto& [name, tensor] : graph.initializers) {
-    Shadow value{tensor.type, tensor.dims, std::nullopt};
-    if (tensor.element_count() <= kSmallConstant) value.content = tensor;
-    values.emplace(name, std::move(value));
-  }
   Sizes sizes(graph, choices_[choice], choice);
-  for (const ValueInfo& input : graph.inputs) {
-    if (!input.shape && !is_integer_type(input.type)) continue;
-    Shadow value{input.type, sizes.of(input), std::nullopt};
-    values.emplace(input.name, std::move(value));
-  }
-  for (const Node& node : graph.nodes) {
-    Shadows inputs;
-    for (const std::string& name : node.inputs) {
-      const auto found = values.find(name);
-      inputs.push_back(found == values.end() ? std::nullopt : std::optional(found->second));
-    }
-    try {
-      add_outputs(node, infer_node(node, inputs, editor_.opset()), values);
-    } catch (const Error&) {
-      continue;  // these sizes don't suit the graph; what follows stays unknown
-    }
-  }
+  values_[choice] =
+      follow_shapes(graph, [&](const ValueInfo& input) -> std::optional<std::vector<int64_t>> {
+        if (!input.shape && !is_integer_type(input.type)) return std::nullopt;
+        return sizes.of(input);
+      });
 }
 
 const Shadow* Shapes::at(size_t choice, const std::string& value) const {

@@ -93,7 +93,6 @@ Viewed scores_of(const Call& call, const Viewed& given_q, const Viewed& given_k,
   view.axes.push_back(sequence_axis());
   view.axes.push_back({{Kind::kKey, 1, 1}});
   const int64_t heads = out.heads;
-  const std::initializer_list<Ref> below = {out.q.of, out.k.of};
   return Viewed{make(call, std::move(out), heads), std::move(view)};
 }
 

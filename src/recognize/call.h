@@ -32,7 +32,6 @@ class Call {
 
   const Node& node() const { return node_; }
   std::span<const Probe> probes() const { return probes_; }
-  std::vector<Probe> probe_list() const { return {probes_.begin(), probes_.end()}; }
   int64_t opset() const { return opset_; }
   bool has_mask_input() const { return has_mask_input_; }
   /// Attention may be of any mask: its name is kept.
@@ -51,8 +50,10 @@ class Call {
   Viewed tokens(size_t i) const { return without_rounding(need_viewed(i)); }
   /// A Known, or a Constant as one.
   std::optional<Known> known_or_constant(size_t i) const;
-  /// The numbers of a constant (dequantized), or of a known value that is the same for every probe;
-  /// nullopt for others.
+  /// A constant (dequantized), or a known value that is the same for every probe; nullopt for
+  /// others.
+  std::optional<Tensor> fixed(size_t i) const;
+  /// Its numbers.
   std::optional<std::vector<float>> floats(size_t i) const;
   std::optional<std::vector<int64_t>> ints(size_t i) const;
   std::optional<double> scalar(size_t i) const;

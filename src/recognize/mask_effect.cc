@@ -199,14 +199,6 @@ MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning mean
 
 }  // namespace
 
-MaskEffect additive_effect(const Known& mask, std::span<const Probe> probes) {
-  return effect(mask, probes, [](double x) { return x <= kVeryNegative ? kRemoved : x; });
-}
-
-MaskEffect condition_effect(const Known& condition, bool keep, std::span<const Probe> probes) {
-  return effect(condition, probes, [=](double x) { return (x != 0) == keep ? 0.0 : kRemoved; });
-}
-
 MaskEffect MaskEffects::of(const Known& mask, Kind kind, std::span<const Probe> probes) {
   // Copies of a tensor share its bytes, and those of the masks in seen_ stay alive.
   const auto same = [](const Tensor& a, const Tensor& b) {
@@ -217,10 +209,10 @@ MaskEffect MaskEffects::of(const Known& mask, Kind kind, std::span<const Probe> 
   }
   constexpr size_t kMost = 4;  // a model that alternates between windows has two
   if (seen_.size() == kMost) seen_.erase(seen_.begin());
-  seen_.push_back({mask, kind,
-                   kind == Kind::kAdditive
-                       ? additive_effect(mask, probes)
-                       : condition_effect(mask, kind == Kind::kKeepIfTrue, probes)});
+  seen_.push_back({mask, kind, effect(mask, probes, [=](double x) {
+                     if (kind == Kind::kAdditive) return x <= kVeryNegative ? kRemoved : x;
+                     return (x != 0) == (kind == Kind::kKeepIfTrue) ? 0.0 : kRemoved;
+                   })});
   return seen_.back().effect;
 }
 

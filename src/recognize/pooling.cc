@@ -28,13 +28,13 @@ Forms op::gather_nd(const Call& call) {
   const auto last = [](double n) { return n - 1; };
   const bool fits = is_tokens(in) && places != nullptr && places->at[0].dims.size() == 2 &&
                     call.node().int_attribute("batch_dims", 0) == 1 &&
-                    is_length(*places, last, call.probe_list());
+                    is_length(*places, last, call.probes());
   if (!fits) call.refuse("picks tokens other than the last of each sequence");
   return {pooled(call, in.of, PoolKind::kLast, sequence_view(in.of->width))};
 }
 
 Viewed times_known(const Call& call, const Viewed& in, const Known& known, bool divide) {
-  const std::vector<Probe> probes = call.probe_list();
+  const auto probes = call.probes();
   if (!divide && is_tokens(in) && is_token_mask(known, 1, 0, probes)) {
     return like(call, in, Masked{in.of, false});
   }
@@ -55,7 +55,7 @@ Viewed times_known(const Call& call, const Viewed& in, const Known& known, bool 
 Viewed fill_padding(const Call& call, const Viewed& in, const Known& condition, bool keeps_if_true,
                     double fill) {
   const bool fits = is_tokens(in) && is_token_mask(condition, keeps_if_true ? 1 : 0,
-                                                   keeps_if_true ? 0 : 1, call.probe_list());
+                                                   keeps_if_true ? 0 : 1, call.probes());
   const bool low = fill <= kVeryNegative;
   if (!fits || (fill != 0 && !low)) call.refuse("replaces tokens other than padding");
   return like(call, in, Masked{in.of, low});
@@ -90,7 +90,7 @@ Viewed pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
   }
   View view = in.view;
   view.axes[1] = {};
-  const std::vector<Probe> probes = call.probe_list();
+  const auto probes = call.probes();
   if (!is_token_mask(by_token, 1, 0, probes)) {
     call.refuse("multiplies the tokens' values by something other than the padding mask");
   }

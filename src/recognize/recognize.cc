@@ -11,15 +11,12 @@ namespace {
 
 class Walk {
  public:
-  Walk(const Graph& graph, const std::vector<Probe>& probes, const ViewOf* view_of = nullptr)
+  Walk(const Graph& graph, std::span<const Probe> probes, const ViewOf* view_of = nullptr)
       : graph_(graph), probes_(probes), view_of_(view_of) {
     const auto standard = graph.opsets.find("");
     opset_ = standard == graph.opsets.end() ? 1 : standard->second;
     for (const auto& [name, tensor] : graph.initializers) {
-      Constant constant;
-      constant.tensor = tensor;
-      constant.name = name;
-      forms_.emplace(name, std::move(constant));
+      forms_.emplace(name, Constant{tensor, false, name});
     }
     for (const ValueInfo& input : graph.inputs) {
       has_mask_ = has_mask_ || input_role(input.name) == InputRole::kMask;
@@ -117,33 +114,17 @@ class Walk {
       if (!forms.empty()) return forms;
     }
     if (all_known && can_evaluate(node)) {
-      return all_constant ? evaluate_constants(node, call) : evaluate_probes(node, call);
+      return evaluate_outputs(node, call, all_constant);
     }
     call.refuse(all_known || known == nullptr ? "is an operator that the native engine doesn't have"
                                               : "doesn't fit any part of an encoder");
   }
 
-  Forms evaluate_constants(const Node& node, const Call& call) const {
-    std::vector<Tensor> tensors(node.inputs.size());
-    std::vector<const Tensor*> inputs(node.inputs.size(), nullptr);
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      if (!call.has(i)) continue;
-      tensors[i] = plain(*call.constant(i));
-      inputs[i] = &tensors[i];
-    }
-    Forms out;
-    for (Tensor& tensor : evaluate(node, inputs, opset_)) {
-      Constant constant;
-      constant.tensor = std::move(tensor);
-      constant.name = node.outputs.at(out.size());
-      out.emplace_back(std::move(constant));
-    }
-    return out;
-  }
-
-  Forms evaluate_probes(const Node& node, const Call& call) const {
+  /// Of constants alone once, else for each probe.
+  Forms evaluate_outputs(const Node& node, const Call& call, bool constants) const {
     std::vector<Known> out(node.outputs.size());
-    for (size_t p = 0; p < probes_.size(); ++p) {
+    const size_t times = constants ? 1 : probes_.size();
+    for (size_t p = 0; p < times; ++p) {
       std::vector<Tensor> tensors(node.inputs.size());
       std::vector<const Tensor*> inputs(node.inputs.size(), nullptr);
       for (size_t i = 0; i < tensors.size(); ++i) {
@@ -159,13 +140,18 @@ class Walk {
     }
     Forms forms;
     for (Known& known : out) {
-      if (known.at.size() == probes_.size()) forms.emplace_back(std::move(known));
+      if (known.at.size() != times) break;
+      if (constants) {
+        forms.emplace_back(Constant{std::move(known.at[0]), false, node.outputs[forms.size()]});
+      } else {
+        forms.emplace_back(std::move(known));
+      }
     }
     return forms;
   }
 
   const Graph& graph_;
-  const std::vector<Probe>& probes_;
+  std::span<const Probe> probes_;
   const ViewOf* view_of_;
   MaskEffects masks_;
   int64_t opset_ = 1;
@@ -176,11 +162,11 @@ class Walk {
 
 }  // namespace
 
-std::map<std::string, Form> recognize(const Graph& graph, const std::vector<Probe>& probes) {
+std::map<std::string, Form> recognize(const Graph& graph, std::span<const Probe> probes) {
   return Walk(graph, probes).run();
 }
 
-std::map<std::string, Form> recognize_all(const Graph& graph, const std::vector<Probe>& probes,
+std::map<std::string, Form> recognize_all(const Graph& graph, std::span<const Probe> probes,
                                           const ViewOf& view_of) {
   return Walk(graph, probes, &view_of).run();
 }

@@ -84,7 +84,6 @@ Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& par
     out.in = scaled->in;
   }
   const int64_t n = out.weight.n;
-  const Ref in = out.in;
   return Viewed{make(call, std::move(out), n), at.view};
 }
 
