@@ -32,7 +32,7 @@ std::optional<Known> Call::known_or_constant(size_t i) const {
   if (const Known* out = known(i)) return *out;
   const Constant* value = constant(i);
   if (value == nullptr) return std::nullopt;
-  return Known{std::vector<Tensor>(probes_.size(), plain(*value))};
+  return Known{std::vector<Tensor>(probes().size(), plain(*value))};
 }
 
 std::optional<Tensor> Call::fixed(size_t i) const {

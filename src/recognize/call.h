@@ -17,25 +17,24 @@
 
 namespace embedforge::recognize {
 
+/// What is the same for all nodes of a walk.
+struct Setting {
+  std::vector<Probe> probes;
+  int64_t opset = 1;
+  bool has_mask_input = false;
+  bool whole = false;  // attention may be of any mask: its name is kept
+  MaskEffects masks = {};
+};
+
 /// One node with the forms of its inputs. Its refusals are errors of the node (kNotSupported).
 class Call {
  public:
-  Call(const Node& node, std::vector<const Form*> inputs, std::span<const Probe> probes,
-       MaskEffects& masks, int64_t opset, bool has_mask_input, bool whole)
-      : node_(node),
-        inputs_(std::move(inputs)),
-        probes_(probes),
-        masks_(masks),
-        opset_(opset),
-        has_mask_input_(has_mask_input),
-        whole_(whole) {}
+  Call(const Node& node, std::vector<const Form*> inputs, Setting& setting)
+      : node_(node), inputs_(std::move(inputs)), setting_(setting) {}
 
   const Node& node() const { return node_; }
-  std::span<const Probe> probes() const { return probes_; }
-  int64_t opset() const { return opset_; }
-  bool has_mask_input() const { return has_mask_input_; }
-  /// Attention may be of any mask: its name is kept.
-  bool whole() const { return whole_; }
+  const Setting& setting() const { return setting_; }
+  const std::vector<Probe>& probes() const { return setting_.probes; }
   size_t input_count() const { return inputs_.size(); }
 
   bool has(size_t i) const { return i < inputs_.size() && inputs_[i] != nullptr; }
@@ -60,7 +59,7 @@ class Call {
   /// Integers of input i, or of the attribute where older opsets keep them.
   std::optional<std::vector<int64_t>> ints_or_attribute(size_t i, const std::string& key) const;
   MaskEffect mask_effect(const Known& mask, MaskEffects::Kind kind) const {
-    return masks_.of(mask, kind, probes_);
+    return setting_.masks.of(mask, kind, setting_.probes);
   }
   /// An axis counted from the front.
   size_t axis(int64_t axis, size_t rank) const;
@@ -70,11 +69,7 @@ class Call {
  private:
   const Node& node_;
   std::vector<const Form*> inputs_;
-  std::span<const Probe> probes_;
-  MaskEffects& masks_;
-  int64_t opset_;
-  bool has_mask_input_;
-  bool whole_;
+  Setting& setting_;
 };
 
 inline int depth_of(const Ref& expression) { return expression->depth + 1; }

@@ -117,7 +117,7 @@ Forms slice_table(const Call& call) {
       if (call.constant(i) != nullptr && i > 0) tensors[i] = plain(*call.constant(i));
       inputs[i] = i == 0 ? &numbers : &tensors[i];
     }
-    Tensor picked = evaluate(call.node(), inputs, call.opset())[0];
+    Tensor picked = evaluate(call.node(), inputs, call.setting().opset)[0];
     picked.dims.assign({1, picked.element_count()});
     taken.at.push_back(std::move(picked));
   }

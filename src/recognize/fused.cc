@@ -217,7 +217,7 @@ Viewed attention(const Call& call, const Scores& scores, const Part& v) {
 
 void check_mask_input(const Call& call, size_t i) {
   if (!call.has(i)) {
-    if (call.has_mask_input()) call.refuse("attends to padding: it has no mask");
+    if (call.setting().has_mask_input) call.refuse("attends to padding: it has no mask");
     return;
   }
   const auto probes = call.probes();

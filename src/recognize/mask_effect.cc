@@ -79,16 +79,20 @@ class Distances {
   std::vector<double> values_;
 };
 
-/// Every query and key that are tokens. `meaning` gives kRemoved, or what is added.
-template <typename Meaning>
-bool collect(const Broadcast4& view, const Probe& probe, Meaning meaning, Distances& distances) {
-  for (int64_t row = 0; row < probe.batch; ++row) {
-    for (int64_t head = 0; head < distances.heads(); ++head) {
-      for (int64_t query = 0; query < probe.sequence; ++query) {
-        for (int64_t key = 0; key < probe.sequence; ++key) {
-          if (!probe.attended(row, query) || !probe.attended(row, key)) continue;
-          const double value = meaning(view.at(row, head, query, key));
-          if (!distances.put(head, key - query, value)) return false;
+/// f(head, key - query, whether the key is a token, the mask's value) for each query that is a
+/// token, until one is false.
+template <typename F>
+bool all_pairs(const std::vector<Broadcast4>& views, std::span<const Probe> probes, F f) {
+  for (size_t p = 0; p < probes.size(); ++p) {
+    const Probe& probe = probes[p];
+    for (int64_t row = 0; row < probe.batch; ++row) {
+      for (int64_t head = 0; head < views[p].size(1); ++head) {
+        for (int64_t query = 0; query < probe.sequence; ++query) {
+          if (!probe.attended(row, query)) continue;
+          for (int64_t key = 0; key < probe.sequence; ++key) {
+            const double value = views[p].at(row, head, query, key);
+            if (!f(head, key - query, probe.attended(row, key), value)) return false;
+          }
         }
       }
     }
@@ -144,34 +148,6 @@ void read_bias(Distances& distances, MaskEffect& out) {
   }
 }
 
-/// Whether padding is taken out; false when some is and some isn't, other than by distance.
-template <typename Meaning>
-bool read_padding(const std::vector<Broadcast4>& views, std::span<const Probe> probes,
-                  Meaning meaning, MaskEffect& out) {
-  bool all = true;
-  bool any = false;
-  bool by_distance = true;
-  for (size_t p = 0; p < probes.size(); ++p) {
-    const Probe& probe = probes[p];
-    for (int64_t row = 0; row < probe.batch; ++row) {
-      for (int64_t head = 0; head < views[p].size(1); ++head) {
-        for (int64_t query = 0; query < probe.sequence; ++query) {
-          for (int64_t key = 0; key < probe.sequence; ++key) {
-            if (!probe.attended(row, query) || probe.attended(row, key)) continue;
-            const bool removed = meaning(views[p].at(row, head, query, key)) == kRemoved;
-            const bool near = out.window < 0 || std::abs(key - query) <= out.window;
-            all = all && removed;
-            any = true;
-            by_distance = by_distance && removed == ((out.causal && key > query) || !near);
-          }
-        }
-      }
-    }
-  }
-  out.padding = any && all;
-  return out.padding || by_distance;
-}
-
 template <typename Meaning>
 MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning meaning) {
   MaskEffect out;
@@ -186,12 +162,29 @@ MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning mean
     heads = std::max(heads, views.back().size(1));
     longest = std::max(longest, probe.sequence);
   }
-  Distances distances(heads, longest);
-  for (size_t p = 0; p < probes.size(); ++p) {
-    if (views[p].size(1) != heads || !collect(views[p], probes[p], meaning, distances)) return out;
+  for (const Broadcast4& view : views) {
+    if (view.size(1) != heads) return out;
   }
-  if (!read_structure(distances, out)) return out;
-  if (!read_padding(views, probes, meaning, out)) return out;
+  Distances distances(heads, longest);
+  const bool depends_on_distance =
+      all_pairs(views, probes, [&](int64_t head, int64_t distance, bool token, double value) {
+        return !token || distances.put(head, distance, meaning(value));
+      });
+  if (!depends_on_distance || !read_structure(distances, out)) return out;
+  bool any = false;
+  bool all = true;
+  bool by_distance = true;  // as for tokens that far away
+  all_pairs(views, probes, [&](int64_t, int64_t distance, bool token, double value) {
+    if (token) return true;
+    const bool removed = meaning(value) == kRemoved;
+    const bool near = out.window < 0 || std::abs(distance) <= out.window;
+    any = true;
+    all = all && removed;
+    by_distance = by_distance && removed == ((out.causal && distance > 0) || !near);
+    return true;
+  });
+  out.padding = any && all;
+  if (!out.padding && !by_distance) return out;
   read_bias(distances, out);
   out.understood = true;
   return out;

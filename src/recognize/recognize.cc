@@ -11,15 +11,16 @@ namespace {
 
 class Walk {
  public:
-  Walk(const Graph& graph, std::span<const Probe> probes, const ViewOf* view_of = nullptr)
-      : graph_(graph), probes_(probes), view_of_(view_of) {
+  Walk(const Graph& graph, const std::vector<Probe>& probes, const ViewOf* view_of = nullptr)
+      : graph_(graph), view_of_(view_of), setting_{probes} {
     const auto standard = graph.opsets.find("");
-    opset_ = standard == graph.opsets.end() ? 1 : standard->second;
+    if (standard != graph.opsets.end()) setting_.opset = standard->second;
+    setting_.whole = view_of != nullptr;
     for (const auto& [name, tensor] : graph.initializers) {
       forms_.emplace(name, Constant{tensor, false, name});
     }
     for (const ValueInfo& input : graph.inputs) {
-      has_mask_ = has_mask_ || input_role(input.name) == InputRole::kMask;
+      if (input_role(input.name) == InputRole::kMask) setting_.has_mask_input = true;
     }
     for (const ValueInfo& input : graph.inputs) {
       forms_.emplace(input.name, given_if_unknown(input.name, input_form(input)));
@@ -73,7 +74,7 @@ class Walk {
                        std::to_string(*size) + "; export with dynamic axes"};
       }
     }
-    return probe_input(*role, input.type, probes_);
+    return probe_input(*role, input.type, setting_.probes);
   }
 
   Forms visit(const Node& node) {
@@ -104,8 +105,7 @@ class Walk {
       }
       inputs.push_back(form);
     }
-    const Call call(node, std::move(inputs), probes_, masks_, opset_, has_mask_,
-                    view_of_ != nullptr);
+    const Call call(node, std::move(inputs), setting_);
     const Operator* known = find_operator(node);
     const bool rounded = view_of_ != nullptr && known != nullptr && known->rounds;
     if (rounded && !all_known) call.refuse("rounds");
@@ -123,7 +123,7 @@ class Walk {
   /// Of constants alone once, else for each probe.
   Forms evaluate_outputs(const Node& node, const Call& call, bool constants) const {
     std::vector<Known> out(node.outputs.size());
-    const size_t times = constants ? 1 : probes_.size();
+    const size_t times = constants ? 1 : setting_.probes.size();
     for (size_t p = 0; p < times; ++p) {
       std::vector<Tensor> tensors(node.inputs.size());
       std::vector<const Tensor*> inputs(node.inputs.size(), nullptr);
@@ -133,7 +133,7 @@ class Walk {
         tensors[i] = known != nullptr ? known->at[p] : plain(*call.constant(i));
         inputs[i] = &tensors[i];
       }
-      std::vector<Tensor> made = evaluate(node, inputs, opset_);
+      std::vector<Tensor> made = evaluate(node, inputs, setting_.opset);
       for (size_t i = 0; i < out.size() && i < made.size(); ++i) {
         out[i].at.push_back(std::move(made[i]));
       }
@@ -151,22 +151,19 @@ class Walk {
   }
 
   const Graph& graph_;
-  std::span<const Probe> probes_;
   const ViewOf* view_of_;
-  MaskEffects masks_;
-  int64_t opset_ = 1;
-  bool has_mask_ = false;
+  Setting setting_;
   std::map<std::string, Form> forms_;
   std::map<std::string, int> uses_;
 };
 
 }  // namespace
 
-std::map<std::string, Form> recognize(const Graph& graph, std::span<const Probe> probes) {
+std::map<std::string, Form> recognize(const Graph& graph, const std::vector<Probe>& probes) {
   return Walk(graph, probes).run();
 }
 
-std::map<std::string, Form> recognize_all(const Graph& graph, std::span<const Probe> probes,
+std::map<std::string, Form> recognize_all(const Graph& graph, const std::vector<Probe>& probes,
                                           const ViewOf& view_of) {
   return Walk(graph, probes, &view_of).run();
 }

@@ -19,13 +19,13 @@
 namespace embedforge::recognize {
 
 /// The forms of the graph's outputs, among others.
-std::map<std::string, Form> recognize(const Graph& graph, std::span<const Probe> probes);
+std::map<std::string, Form> recognize(const Graph& graph, const std::vector<Probe>& probes);
 
 /// How a value lies; nullopt when that isn't known.
 using ViewOf = std::function<std::optional<View>(const std::string& value)>;
 /// The forms of all values, for who rewrites the graph: what isn't understood, or what is rounded
 /// (another type, a quantization), is Given; attention may be of any mask.
-std::map<std::string, Form> recognize_all(const Graph& graph, std::span<const Probe> probes,
+std::map<std::string, Form> recognize_all(const Graph& graph, const std::vector<Probe>& probes,
                                           const ViewOf& view_of);
 
 }  // namespace embedforge::recognize
