@@ -114,13 +114,9 @@ Forms op::transpose(const Call& call) {
   std::vector<int64_t> order(in->view.axes.size());
   std::iota(order.rbegin(), order.rend(), 0);
   if (const auto* given = call.node().ints_attribute("perm")) order = *given;
-  std::vector<int64_t> sorted = order;
-  std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted[i] != static_cast<int64_t>(i) || sorted.size() != in->view.axes.size()) {
-      call.refuse("has a perm that is none");
-    }
-  }
+  std::vector<int64_t> axes(in->view.axes.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (!std::ranges::is_permutation(order, axes)) call.refuse("has a perm that is none");
   return {Viewed{in->of, transpose(in->view, order)}};
 }
 

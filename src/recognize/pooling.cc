@@ -40,7 +40,7 @@ Viewed times_known(const Call& call, const Viewed& in, const Known& known, bool 
   }
   const auto* sum = in.of->get<RowSum>();
   if (sum == nullptr && !divide) return times_positions(call, in, known);
-  if (sum == nullptr || !sum->masked) {
+  if (sum == nullptr) {
     call.refuse("combines tokens' values with something other than the padding mask");
   }
   if (is_length(known, divide ? itself : inverse, probes)) {
@@ -73,7 +73,7 @@ Forms pool_tokens(const Call& call, const Viewed& in, size_t axis) {
   if (call.node().op_type != "ReduceSum" || masked == nullptr || masked->low) {
     call.refuse("pools padding together with tokens");
   }
-  return {Viewed{make(call, RowSum{masked->in, true}, in.of->width), view}};
+  return {Viewed{make(call, RowSum{masked->in}, in.of->width), view}};
 }
 
 Viewed pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
@@ -94,7 +94,7 @@ Viewed pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
   if (!is_token_mask(by_token, 1, 0, probes)) {
     call.refuse("multiplies the tokens' values by something other than the padding mask");
   }
-  return Viewed{make(call, RowSum{in.of, true}, in.of->width), view};
+  return Viewed{make(call, RowSum{in.of}, in.of->width), view};
 }
 
 }  // namespace embedforge::recognize

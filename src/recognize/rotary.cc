@@ -22,34 +22,6 @@ size_t positions_of(const Call& call) {
   return static_cast<size_t>(out);
 }
 
-/// The heads of a view [batch, (heads,) sequence, columns] in any order of the first three.
-struct HeadView {
-  int64_t heads = 1;
-  int64_t stride = 0;
-  int64_t size = 0;           // of the last axis
-  int64_t column_stride = 1;  // between its columns
-};
-
-std::optional<HeadView> head_view(const View& view) {
-  HeadView out;
-  bool seen = false;
-  if (view.axes.empty() || view.axes.back().size() > 1) return std::nullopt;
-  const auto size = column_size(view.axes.back());
-  if (!size) return std::nullopt;
-  out.size = *size;
-  if (!view.axes.back().empty()) out.column_stride = view.axes.back()[0].stride;
-  for (size_t i = 0; i + 1 < view.axes.size(); ++i) {
-    for (const Atom& atom : view.axes[i]) {
-      if (atom.kind == Kind::kKey || (atom.kind == Kind::kColumn && seen)) return std::nullopt;
-      if (atom.kind != Kind::kColumn) continue;
-      seen = true;
-      out.heads = atom.size;
-      out.stride = atom.stride;
-    }
-  }
-  return out;
-}
-
 /// The same axes over rows of heads * size columns, side by side.
 View side_by_side(const View& view, int64_t size) {
   View out{view.axes, 0};

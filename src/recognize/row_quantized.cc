@@ -67,7 +67,7 @@ std::vector<float> column_sums(const Weight& w) {
   return out;
 }
 
-Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& part,
+Viewed whole_product(const Call& call, const Viewed& at, const IntegerProduct& part,
                      const LowTerm& low) {
   const std::vector<float> sums = column_sums(part.weight);
   if (sums.size() != low.factors.size()) call.refuse("adds a term of another width");
@@ -85,12 +85,6 @@ Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& par
   }
   const int64_t n = out.weight.n;
   return Viewed{make(call, std::move(out), n), at.view};
-}
-
-Viewed range_product(const Call& call, const Viewed& at, const IntegerProduct& integers) {
-  RangeProduct out{integers.in, integers.weight};
-  for (float& scale : out.weight.scales) scale *= 255.0F;
-  return like(call, at, out);
 }
 
 /// The quantized product `at` with its float channels, `added`; nullopt when it isn't those. Both
@@ -144,7 +138,7 @@ bool one_source(const EmbedStep::Table& a, const EmbedStep::Table& b) {
 bool is_row_quantized(const Ref& of) {
   return of->get<Scaled>() != nullptr || of->get<Picked>() != nullptr ||
          of->get<FromLow>() != nullptr || of->get<UnitRow>() != nullptr ||
-         of->get<LowTerm>() != nullptr || of->get<RangeProduct>() != nullptr;
+         of->get<LowTerm>() != nullptr;
 }
 
 Viewed row_bound(const Call& call, const Viewed& in, bool keep_axis) {
@@ -179,7 +173,11 @@ std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const 
       const auto* integers = left.of->get<IntegerProduct>();
       const Stat* range = bound(right.of, StatKind::kRange);
       if (integers == nullptr || !integers->by_row || range == nullptr) continue;
-      if (range->in == integers->in) return range_product(call, left, *integers);
+      if (integers->whole || range->in != integers->in) continue;
+      IntegerProduct out = *integers;
+      out.whole = true;
+      for (float& scale : out.weight.scales) scale *= 255.0F;
+      return like(call, left, out);
     }
     if (op == "Add") {
       const auto* product = left.of->get<Linear>();
@@ -187,9 +185,9 @@ std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const 
       if (product != nullptr && floats != nullptr) {
         if (auto out = with_float_channels(call, left, right)) return out;
       }
-      const auto* part = left.of->get<RangeProduct>();
+      const auto* part = left.of->get<IntegerProduct>();
       const auto* low = right.of->get<LowTerm>();
-      if (part == nullptr || low == nullptr || part->in != low->in) continue;
+      if (part == nullptr || !part->whole || low == nullptr || part->in != low->in) continue;
       return whole_product(call, left, *part, *low);
     }
   }
@@ -199,7 +197,8 @@ std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const 
 std::optional<Viewed> row_scaled(const Call& call, const Viewed& in,
                                  const std::vector<float>& factors) {
   if (const auto* integers = in.of->get<IntegerProduct>(); integers != nullptr) {
-    if (!integers->by_row || factors.size() != integers->weight.scales.size()) return std::nullopt;
+    if (!integers->by_row || integers->whole || factors.size() != integers->weight.scales.size())
+      return std::nullopt;
     IntegerProduct out = *integers;
     for (size_t n = 0; n < factors.size(); ++n) out.weight.scales[n] *= factors[n];
     return like(call, in, out);
