@@ -5,7 +5,7 @@
 #include "plan/emit.h"
 
 namespace embedforge {
-namespace recognize {
+namespace raising {
 namespace {
 
 bool same_quant(const std::optional<ActivationQuant>& a, const std::optional<ActivationQuant>& b) {
@@ -82,7 +82,7 @@ std::optional<LinearStep> joined(const std::vector<const Linear*>& products) {
   return out;
 }
 
-}  // namespace recognize
+}  // namespace raising
 
 Weight with_values(const Weight& weight) {
   if (weight.parts.empty()) return weight;
@@ -98,7 +98,7 @@ Weight with_values(const Weight& weight) {
       std::memcpy(data + column * static_cast<size_t>(weight.k) * size, part.data.bytes.data(),
                   part.data.bytes.size());
     } else {
-      recognize::copy_columns(part, data, column, static_cast<size_t>(weight.n));
+      raising::copy_columns(part, data, column, static_cast<size_t>(weight.n));
     }
     column += static_cast<size_t>(part.n);
   }

@@ -159,9 +159,7 @@ Constant quantized_constant(const Call& call, size_t integers, size_t scale, siz
                             int64_t axis);
 /// The minimum or maximum of each row (row_quantized.cc).
 Viewed row_bound(const Call& call, const Viewed& in, bool keep_axis);
-/// True for the pieces of a row-wise quantization, which mean nothing on their own.
-bool is_row_quantized(const Ref& of);
-/// What operator `op` makes of two such pieces; nullopt when they are none.
+/// What operator `op` makes of two pieces of a row-wise quantization; nullopt when they are none.
 std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const Viewed& b,
                                        const std::string& op);
 /// `in` times a constant for each column where that is part of a row-wise quantization.

@@ -228,6 +228,11 @@ struct Expression {
   }
 };
 
+template <typename... T>
+bool is_any(const Ref& of) {
+  return (std::holds_alternative<T>(of->as) || ...);
+}
+
 /// A tensor with one expression's values.
 struct Viewed {
   Ref of;

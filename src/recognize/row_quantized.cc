@@ -135,12 +135,6 @@ bool one_source(const EmbedStep::Table& a, const EmbedStep::Table& b) {
 
 }  // namespace
 
-bool is_row_quantized(const Ref& of) {
-  return of->get<Scaled>() != nullptr || of->get<Picked>() != nullptr ||
-         of->get<FromLow>() != nullptr || of->get<UnitRow>() != nullptr ||
-         of->get<LowTerm>() != nullptr;
-}
-
 Viewed row_bound(const Call& call, const Viewed& in, bool keep_axis) {
   Viewed out = stat_like(call, in, in.of,
                          call.node().op_type == "ReduceMax" ? StatKind::kMax : StatKind::kMin);
@@ -215,8 +209,7 @@ std::optional<Viewed> row_scaled(const Call& call, const Viewed& in,
   // come): part of a quantization, or refused later.
   const auto* norm = in.of->get<Norm>();
   const bool plain = (norm == nullptr || is_complete(*norm) || leaves_out(factors)) &&
-                     in.of->get<Stat>() == nullptr && in.of->get<QuantScale>() == nullptr &&
-                     in.of->get<Scores>() == nullptr;
+                     !is_any<Stat, QuantScale, Scores>(in.of);
   if (!plain || static_cast<int64_t>(factors.size()) != in.of->width ||
       !is_row_major(in.view, in.of->width)) {
     return std::nullopt;
