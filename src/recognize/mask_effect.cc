@@ -166,25 +166,22 @@ MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning mean
     if (view.size(1) != heads) return out;
   }
   Distances distances(heads, longest);
+  const auto size = static_cast<size_t>(2 * longest + 1);
+  std::array<std::vector<bool>, 2> padding = {std::vector<bool>(size), std::vector<bool>(size)};
+  auto& [kept, removed] = padding;  // at some query that far away
   const bool depends_on_distance =
       all_pairs(views, probes, [&](int64_t head, int64_t distance, bool token, double value) {
-        return !token || distances.put(head, distance, meaning(value));
+        if (token) return distances.put(head, distance, meaning(value));
+        padding[meaning(value) == kRemoved ? 1 : 0][static_cast<size_t>(distance + longest)] = true;
+        return true;
       });
   if (!depends_on_distance || !read_structure(distances, out)) return out;
-  bool any = false;
-  bool all = true;
-  bool by_distance = true;  // as for tokens that far away
-  all_pairs(views, probes, [&](int64_t, int64_t distance, bool token, double value) {
-    if (token) return true;
-    const bool removed = meaning(value) == kRemoved;
-    const bool near = out.window < 0 || std::abs(distance) <= out.window;
-    any = true;
-    all = all && removed;
-    by_distance = by_distance && removed == ((out.causal && distance > 0) || !near);
-    return true;
-  });
-  out.padding = any && all;
-  if (!out.padding && !by_distance) return out;
+  const bool any_kept = std::ranges::count(kept, true) > 0;
+  out.padding = std::ranges::count(removed, true) > 0 && !any_kept;
+  for (int64_t d = -longest; d <= longest && !out.padding; ++d) {  // as tokens that far away
+    const bool far = (out.causal && d > 0) || (out.window >= 0 && std::abs(d) > out.window);
+    if ((far ? kept : removed)[static_cast<size_t>(d + longest)]) return out;
+  }
   read_bias(distances, out);
   out.understood = true;
   return out;

@@ -1,6 +1,8 @@
 #include "recognize/operators.h"
 
-#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
 
 namespace embedforge::recognize {
 namespace {
@@ -73,10 +75,16 @@ const std::vector<Operator>& operators() {
 }  // namespace
 
 const Operator* find_operator(const Node& node) {
-  const auto found = std::ranges::find_if(operators(), [&](const Operator& each) {
-    return node.domain == each.domain && std::ranges::count(each.op_types, node.op_type) > 0;
-  });
-  return found == operators().end() ? nullptr : &*found;
+  using Names = std::pair<std::string_view, std::string_view>;
+  static const std::map<Names, const Operator*> kByName = [] {
+    std::map<Names, const Operator*> out;
+    for (const Operator& each : operators()) {
+      for (const char* op_type : each.op_types) out[{each.domain, op_type}] = &each;
+    }
+    return out;
+  }();
+  const auto found = kByName.find({node.domain, node.op_type});
+  return found == kByName.end() ? nullptr : found->second;
 }
 
 }  // namespace embedforge::recognize
