@@ -33,33 +33,33 @@ class Sizes {
   std::map<std::string, size_t> order_;
 };
 
-using Values = std::map<std::string, Shadow>;
-
-Values start(const Graph& graph, Sizes& sizes, size_t choice) {
-  Values out;
-  for (const auto& [name, tensor] : graph.initializers) {
-    Shadow value{tensor.type, tensor.dims, std::nullopt};
-    if (tensor.element_count() <= kSmallConstant) value.content = tensor;
-    out.emplace(name, std::move(value));
-  }
-  for (const ValueInfo& input : graph.inputs) {
-    if (!input.shape || input.type == DataType::kUndefined) continue;
-    Shadow value{input.type, {}, std::nullopt};
-    for (size_t i = 0; i < input.shape->size(); ++i) {
-      const Dim& dim = (*input.shape)[i];
-      const auto* fixed = std::get_if<int64_t>(&dim);
-      const std::string* name = std::get_if<std::string>(&dim);
-      // A dimension without a name is one of its own, and stays without.
-      const std::string key =
-          name != nullptr && !name->empty() ? *name : " " + input.name + std::to_string(i);
-      value.dims.push_back(fixed != nullptr ? *fixed : sizes.of(key, choice));
+ValueInfo describe_value(const std::string& name, const Shadow& first, const Shadow& second,
+                         const Sizes& sizes) {
+  ValueInfo out{name, first.type, std::vector<Dim>{}};
+  for (size_t i = 0; i < first.dims.size(); ++i) {
+    if (first.dims[i] == second.dims[i]) {
+      out.shape->emplace_back(first.dims[i]);
+      continue;
     }
-    out.emplace(input.name, std::move(value));
+    std::string dim = sizes.name_of(first.dims[i], second.dims[i]);
+    if (dim.starts_with(' ')) dim.clear();
+    out.shape->emplace_back(std::move(dim));
   }
   return out;
 }
 
-void follow(const Graph& graph, Values& values) {
+}  // namespace
+
+std::map<std::string, Shadow> follow_shapes(const Graph& graph, const DimsOf& dims_of) {
+  std::map<std::string, Shadow> values;
+  for (const auto& [name, tensor] : graph.initializers) {
+    Shadow value{tensor.type, tensor.dims, std::nullopt};
+    if (tensor.element_count() <= kSmallConstant) value.content = tensor;
+    values.emplace(name, std::move(value));
+  }
+  for (const ValueInfo& input : graph.inputs) {
+    if (auto dims = dims_of(input)) values.emplace(input.name, Shadow{input.type, *dims, {}});
+  }
   const auto standard = graph.opsets.find("");
   const int64_t opset = standard == graph.opsets.end() ? 1 : standard->second;
   for (const Node& node : graph.nodes) {
@@ -79,32 +79,28 @@ void follow(const Graph& graph, Values& values) {
       values.insert_or_assign(node.outputs[i], std::move(*outputs[i]));
     }
   }
+  return values;
 }
-
-ValueInfo describe_value(const std::string& name, const Shadow& first, const Shadow& second,
-                         const Sizes& sizes) {
-  ValueInfo out{name, first.type, std::vector<Dim>{}};
-  for (size_t i = 0; i < first.dims.size(); ++i) {
-    if (first.dims[i] == second.dims[i]) {
-      out.shape->emplace_back(first.dims[i]);
-      continue;
-    }
-    std::string dim = sizes.name_of(first.dims[i], second.dims[i]);
-    if (dim.starts_with(' ')) dim.clear();
-    out.shape->emplace_back(std::move(dim));
-  }
-  return out;
-}
-
-}  // namespace
 
 void infer_shapes(Graph& graph) {
   Sizes sizes;
-  std::vector<Values> choices;
+  std::vector<std::map<std::string, Shadow>> choices;
   for (size_t choice = 0; choice < kChoices; ++choice) {
-    Values values = start(graph, sizes, choice);
-    follow(graph, values);
-    choices.push_back(std::move(values));
+    choices.push_back(
+        follow_shapes(graph, [&](const ValueInfo& input) -> std::optional<std::vector<int64_t>> {
+          if (!input.shape || input.type == DataType::kUndefined) return std::nullopt;
+          std::vector<int64_t> dims;
+          for (const Dim& dim : *input.shape) {
+            const auto* fixed = std::get_if<int64_t>(&dim);
+            const std::string* name = std::get_if<std::string>(&dim);
+            // A dimension without a name is one of its own, and stays without.
+            const std::string key = name != nullptr && !name->empty()
+                                        ? *name
+                                        : " " + input.name + std::to_string(dims.size());
+            dims.push_back(fixed != nullptr ? *fixed : sizes.of(key, choice));
+          }
+          return dims;
+        }));
   }
   const auto infer = [&](const std::string& name) -> std::optional<ValueInfo> {
     const auto first = choices[0].find(name);

@@ -29,12 +29,6 @@ void collect_names(const Graph& graph, std::set<std::string>& out) {
 
 bool is_op(const Node& node, const char* op) { return node.domain.empty() && node.op_type == op; }
 
-std::string other_input(const Node& node, const std::string& value) {
-  if (node.inputs.size() != 2) return "";
-  if (node.inputs[0] == value) return node.inputs[1];
-  return node.inputs[1] == value ? node.inputs[0] : "";
-}
-
 Editor::Editor(Graph& graph) : graph_(graph) {
   for (Node& node : graph.nodes) {
     for (const std::string& name : node.outputs) {

@@ -87,7 +87,5 @@ class Editor {
 
 /// True for the standard operator `op`.
 bool is_op(const Node& node, const char* op);
-/// The node's only input that isn't `value`; "" when there is none such or several.
-std::string other_input(const Node& node, const std::string& value);
 
 }  // namespace embedforge::passes

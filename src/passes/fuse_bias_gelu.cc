@@ -4,28 +4,6 @@
 #include "passes/recognized.h"
 
 namespace embedforge::passes {
-namespace {
-
-/// Input and bias of x + bias, which nothing but `users` uses; nullopt for other values.
-std::optional<Names> with_bias(const Editor& editor, const Shapes& shapes, const std::string& value,
-                               const std::set<const Node*>& users) {
-  const Node* sum = editor.maker(value, "Add");
-  const Shadow* made = shapes.at(0, value);
-  if (sum == nullptr || made == nullptr || made->dims.empty() ||
-      !editor.only_used_by(value, users)) {
-    return std::nullopt;
-  }
-  for (size_t i = 0; i < 2; ++i) {
-    const Tensor* bias = editor.constant(sum->inputs[i]);
-    if (bias == nullptr || bias->dims != std::vector<int64_t>{made->dims.back()}) continue;
-    if (!shapes.same_shape(sum->inputs[1 - i], value)) continue;
-    return Names{sum->inputs[1 - i], sum->inputs[i]};
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 void fuse_bias_gelu(Graph& graph) {
   Editor editor(graph);
   const Recognized recognized(editor);
@@ -37,11 +15,12 @@ void fuse_bias_gelu(Graph& graph) {
     if (!one_operator && !is_op(node, "Mul")) continue;
     const auto gelu = gelu_of(recognized, node.outputs[0]);
     if (!gelu || !shapes.is_float(gelu->input)) continue;
-    const auto biased =
-        with_bias(editor, shapes, gelu->input, editor.nodes_between(gelu->input, node));
-    if (one_operator && !biased) continue;
-    const char* op = gelu->tanh ? "FastGelu" : biased ? "BiasGelu" : "Gelu";
-    editor.rewrite(node, op, biased ? *biased : Names{gelu->input}, {}, kMicrosoft);
+    auto with_bias = biased(editor, shapes, gelu->input);
+    const auto nodes = editor.nodes_between(gelu->input, node);
+    if (with_bias && !editor.only_used_by(gelu->input, nodes)) with_bias.reset();
+    if (one_operator && !with_bias) continue;
+    const char* op = gelu->tanh ? "FastGelu" : with_bias ? "BiasGelu" : "Gelu";
+    editor.rewrite(node, op, with_bias ? *with_bias : Names{gelu->input}, {}, kMicrosoft);
   }
   editor.finish();
 }

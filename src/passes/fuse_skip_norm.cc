@@ -6,17 +6,10 @@
 namespace embedforge::passes {
 namespace {
 
-/// Splits x + bias of a projection that only `user` needs; the value itself and "" otherwise.
+/// x + bias that only one node needs, apart; the value itself and "" otherwise.
 Names split_bias(const Editor& editor, const Shapes& shapes, const std::string& value) {
-  const Node* sum = editor.maker(value, "Add");
-  if (sum == nullptr || editor.use_count(value) != 1) return {value, ""};
-  const Shadow* made = shapes.at(0, value);
-  for (size_t i = 0; i < 2; ++i) {
-    const Tensor* bias = editor.constant(sum->inputs[i]);
-    if (bias == nullptr || bias->dims != std::vector<int64_t>{made->dims.back()}) continue;
-    if (shapes.same_shape(sum->inputs[1 - i], value)) return {sum->inputs[1 - i], sum->inputs[i]};
-  }
-  return {value, ""};
+  const Names whole = {value, ""};
+  return editor.use_count(value) == 1 ? biased(editor, shapes, value).value_or(whole) : whole;
 }
 
 bool is_token_value(const Shapes& shapes, const std::string& value) {

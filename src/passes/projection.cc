@@ -1,32 +1,19 @@
 #include "passes/projection.h"
 
 namespace embedforge::passes {
-namespace {
-
-std::optional<Projection> match_product(const Editor& editor, const std::string& value) {
-  const Node* node = editor.maker(value, "MatMul");
-  if (node == nullptr) return std::nullopt;
-  const Tensor* weight = editor.constant(node->inputs[1]);
-  if (weight == nullptr || weight->dims.size() != 2 || weight->type != DataType::kFloat) {
-    return std::nullopt;
-  }
-  return Projection{node->inputs[0], node->inputs[1], "", weight, nullptr};
-}
-
-}  // namespace
 
 std::optional<Projection> match_projection(const Editor& editor, const std::string& value) {
   const Node* sum = editor.maker(value, "Add");
-  if (sum == nullptr) return match_product(editor, value);
-  for (size_t i = 0; i < 2; ++i) {
-    const Tensor* bias = editor.constant(sum->inputs[i]);
-    auto out = match_product(editor, sum->inputs[1 - i]);
-    if (bias == nullptr || !out || bias->dims != std::vector<int64_t>{out->weights->dims[1]}) {
-      continue;
-    }
-    out->bias = sum->inputs[i];
-    out->biases = bias;
-    return out;
+  for (size_t i = 0; i < (sum == nullptr ? 1 : 2); ++i) {
+    const Node* node = editor.maker(sum == nullptr ? value : sum->inputs[1 - i], "MatMul");
+    const Tensor* weight = node == nullptr ? nullptr : editor.constant(node->inputs[1]);
+    if (weight == nullptr || weight->dims.size() != 2 || weight->type != DataType::kFloat) continue;
+    Projection out{node->inputs[0], node->inputs[1], "", weight, nullptr};
+    if (sum == nullptr) return out;
+    out.bias = sum->inputs[i];
+    out.biases = editor.constant(out.bias);
+    const bool fits = out.biases != nullptr && out.biases->dims == std::vector{weight->dims[1]};
+    if (fits) return out;
   }
   return std::nullopt;
 }

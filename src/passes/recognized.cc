@@ -61,20 +61,9 @@ bool all(const std::vector<float>& values, float expected) {
   return std::ranges::all_of(values, [&](float value) { return value == expected; });
 }
 
-std::optional<LayerNorm> of_operator(const Editor& editor, const Node& node, size_t rank,
-                                     int64_t width) {
-  const int64_t axis = node.int_attribute("axis", -1);
-  if (axis != -1 && axis + 1 != static_cast<int64_t>(rank)) return std::nullopt;
-  if (node.inputs.size() != 3 || !is_row(editor, node.inputs[1], width) ||
-      !is_row(editor, node.inputs[2], width)) {
-    return std::nullopt;
-  }
-  for (size_t i = 1; i < node.outputs.size(); ++i) {
-    if (editor.use_count(node.outputs[i]) > 0) return std::nullopt;
-  }
-  const float epsilon = node.float_attribute("epsilon", 1e-5F);
-  if (epsilon < 0) return std::nullopt;  // which the fused operators refuse
-  return LayerNorm{node.inputs[0], node.inputs[1], node.inputs[2], epsilon};
+bool uses_only_first(const Editor& editor, const Node& node) {
+  return std::all_of(node.outputs.begin() + 1, node.outputs.end(),
+                     [&](const std::string& output) { return editor.use_count(output) == 0; });
 }
 
 }  // namespace
@@ -132,6 +121,19 @@ std::string Recognized::first_of(const Ref& of) const {
   return found == values_.end() ? "" : found->second[0];
 }
 
+std::optional<Names> biased(const Editor& editor, const Shapes& shapes, const std::string& value) {
+  const Node* sum = editor.maker(value, "Add");
+  const Shadow* made = shapes.at(0, value);
+  if (sum == nullptr || made == nullptr || made->dims.empty()) return std::nullopt;
+  for (size_t i = 0; i < 2; ++i) {
+    if (!is_row(editor, sum->inputs[i], made->dims.back())) continue;
+    if (shapes.same_shape(sum->inputs[1 - i], value)) {
+      return Names{sum->inputs[1 - i], sum->inputs[i]};
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<Gelu> gelu_of(const Recognized& recognized, const std::string& value) {
   constexpr double kTolerance = 1e-5;  // other numbers shall not come of another way to write it
   const auto* map = recognized.get<Map>(value);
@@ -150,7 +152,15 @@ std::optional<LayerNorm> layer_norm_of(const Editor& editor, const Recognized& r
   const Shadow* made = recognized.shapes().at(0, node.outputs[0]);
   if (made == nullptr || made->type != DataType::kFloat || made->dims.empty()) return std::nullopt;
   const int64_t width = made->dims.back();
-  if (one) return of_operator(editor, node, made->dims.size(), width);
+  const int64_t axis = node.int_attribute("axis", -1);
+  if (one && (axis == -1 || axis + 1 == static_cast<int64_t>(made->dims.size()))) {
+    LayerNorm out{node.inputs[0], node.inputs[1], "", node.float_attribute("epsilon", 1e-5F)};
+    if (node.inputs.size() == 3) out.beta = node.inputs[2];
+    const bool fits = is_row(editor, out.gamma, width) && is_row(editor, out.beta, width) &&
+                      out.epsilon >= 0;  // which the fused operators need
+    return fits && uses_only_first(editor, node) ? std::optional(out) : std::nullopt;
+  }
+  if (one) return std::nullopt;
   for (size_t i = 0; i < 2; ++i) {
     const Node* scaled = editor.maker(node.inputs[1 - i], "Mul");
     if (scaled == nullptr || !is_row(editor, node.inputs[i], width)) continue;

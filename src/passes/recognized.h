@@ -51,6 +51,9 @@ class Recognized {
   std::unordered_map<const recognize::Expression*, Names> values_;  // in the order of the nodes
 };
 
+/// x and bias, a constant [width], of value = x + bias; nullopt for other values.
+std::optional<Names> biased(const Editor& editor, const Shapes& shapes, const std::string& value);
+
 struct Gelu {
   std::string input;
   bool tanh = false;  // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), else with erf

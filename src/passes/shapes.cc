@@ -1,14 +1,10 @@
 #include "passes/shapes.h"
 
-#include <set>
-
-#include "embedforge/error.h"
-#include "graph/tensor.h"
+#include "graph/infer_shapes.h"
 
 namespace embedforge::passes {
 namespace {
 
-constexpr int64_t kSmallConstant = 1 << 16;
 /// The second length shows a window or a causal mask; models with fewer positions get a shorter
 /// one.
 constexpr std::array<Choice, 2> kChoices = {{{2, 5}, {3, 140}}};
@@ -22,51 +18,10 @@ bool is_token_input(const ValueInfo& input) {
   return is_integer_type(input.type) && (!input.shape || input.shape->size() == 2);
 }
 
-/// Sizes for the dimensions: those of token inputs are the batch and the sequence, others each a
-/// size of its own.
-class Sizes {
- public:
-  Sizes(const Graph& graph, Choice choice, size_t which) : choice_(choice), which_(which) {
-    for (const ValueInfo& input : graph.inputs) {
-      if (!is_token_input(input) || !input.shape) continue;
-      name((*input.shape)[0], choice.batch);
-      name((*input.shape)[1], choice.sequence);
-    }
-  }
-  std::vector<int64_t> of(const ValueInfo& input) {
-    if (!input.shape) return {choice_.batch, choice_.sequence};
-    std::vector<int64_t> out;
-    for (size_t i = 0; i < input.shape->size(); ++i) {
-      const Dim& dim = (*input.shape)[i];
-      if (const auto* fixed = std::get_if<int64_t>(&dim)) {
-        out.push_back(*fixed);
-      } else if (std::get<std::string>(dim).empty() && is_token_input(input)) {
-        out.push_back(i == 0 ? choice_.batch : choice_.sequence);
-      } else {
-        const auto& key = std::get<std::string>(dim);
-        const std::string own = key.empty() ? " " + input.name + std::to_string(i) : key;
-        const auto next = static_cast<int64_t>((which_ == 0 ? 11 : 211) + 2 * sizes_.size());
-        out.push_back(sizes_.try_emplace(own, next).first->second);
-      }
-    }
-    return out;
-  }
-
- private:
-  void name(const Dim& dim, int64_t size) {
-    const auto* text = std::get_if<std::string>(&dim);
-    if (text != nullptr && !text->empty()) sizes_.try_emplace(*text, size);
-  }
-  Choice choice_;
-  size_t which_;
-  std::map<std::string, int64_t> sizes_;
-};
-
-void add_outputs(const Node& node, Shadows outputs, std::map<std::string, Shadow>& values) {
-  for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i) {
-    if (!outputs[i] || node.outputs[i].empty()) continue;
-    values.insert_or_assign(node.outputs[i], std::move(*outputs[i]));
-  }
+/// The name of an input's dimension, or one that no other has.
+std::string key_of(const ValueInfo& input, size_t i) {
+  const auto* name = std::get_if<std::string>(&(*input.shape)[i]);
+  return name != nullptr && !name->empty() ? *name : " " + input.name + std::to_string(i);
 }
 
 }  // namespace
@@ -87,32 +42,29 @@ bool Shapes::knows_outputs() const {
 }
 
 void Shapes::follow(size_t choice) {
-  const Graph& graph = editor_.graph();
-  Values& values = values_[choice];
-  values.clear();
-  for (const auto& [name, tensor] : graph.initializers) {
-    Shadow value{tensor.type, tensor.dims, std::nullopt};
-    if (tensor.element_count() <= kSmallConstant) value.content = tensor;
-    values.emplace(name, std::move(value));
+  const auto [batch, sequence] = choices_[choice];
+  // Those of token inputs are the batch and the sequence, others each a size of its own.
+  std::map<std::string, int64_t> sizes;
+  for (const ValueInfo& input : editor_.graph().inputs) {
+    if (!is_token_input(input) || !input.shape) continue;
+    sizes.try_emplace(key_of(input, 0), batch);
+    sizes.try_emplace(key_of(input, 1), sequence);
   }
-  Sizes sizes(graph, choices_[choice], choice);
-  for (const ValueInfo& input : graph.inputs) {
-    if (!input.shape && !is_integer_type(input.type)) continue;
-    Shadow value{input.type, sizes.of(input), std::nullopt};
-    values.emplace(input.name, std::move(value));
-  }
-  for (const Node& node : graph.nodes) {
-    Shadows inputs;
-    for (const std::string& name : node.inputs) {
-      const auto found = values.find(name);
-      inputs.push_back(found == values.end() ? std::nullopt : std::optional(found->second));
+  using Dims = std::vector<int64_t>;
+  const auto dims_of = [&](const ValueInfo& input) -> std::optional<Dims> {
+    if (!input.shape && !is_integer_type(input.type)) return std::nullopt;
+    if (!input.shape) return Dims{batch, sequence};
+    Dims out;
+    for (const Dim& dim : *input.shape) {
+      const auto next = static_cast<int64_t>((choice == 0 ? 11 : 211) + 2 * sizes.size());
+      const auto* fixed = std::get_if<int64_t>(&dim);
+      out.push_back(fixed != nullptr
+                        ? *fixed
+                        : sizes.try_emplace(key_of(input, out.size()), next).first->second);
     }
-    try {
-      add_outputs(node, infer_node(node, inputs, editor_.opset()), values);
-    } catch (const Error&) {
-      continue;  // these sizes don't suit the graph; what follows stays unknown
-    }
-  }
+    return out;
+  };
+  values_[choice] = follow_shapes(editor_.graph(), dims_of);
 }
 
 const Shadow* Shapes::at(size_t choice, const std::string& value) const {

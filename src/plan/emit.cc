@@ -4,7 +4,7 @@
 
 #include "embedforge/error.h"
 
-namespace embedforge::recognize {
+namespace embedforge::raising {
 namespace {
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -101,4 +101,4 @@ ValueId Emitter::emit(const Ref& expression) {
   return out;
 }
 
-}  // namespace embedforge::recognize
+}  // namespace embedforge::raising

@@ -8,7 +8,9 @@
 #include "plan/program.h"
 #include "recognize/form.h"
 
-namespace embedforge::recognize {
+namespace embedforge::raising {
+
+using namespace recognize;
 
 class Emitter {
  public:
@@ -35,4 +37,4 @@ class Emitter {
 /// The products' weights and biases side by side; nullopt when they don't go together.
 std::optional<LinearStep> joined(const std::vector<const Linear*>& products);
 
-}  // namespace embedforge::recognize
+}  // namespace embedforge::raising

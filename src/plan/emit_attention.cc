@@ -6,7 +6,7 @@
 #include "embedforge/error.h"
 #include "plan/emit.h"
 
-namespace embedforge::recognize {
+namespace embedforge::raising {
 namespace {
 
 /// q or k without what happens to its heads after the projection.
@@ -100,4 +100,4 @@ void Emitter::emit_attention_inputs(const Context& context, AttentionStep& out) 
   }
 }
 
-}  // namespace embedforge::recognize
+}  // namespace embedforge::raising

@@ -3,7 +3,7 @@
 
 #include "plan/emit.h"
 
-namespace embedforge::recognize {
+namespace embedforge::raising {
 namespace {
 
 bool go_together(const Linear& a, const Linear& b) {
@@ -75,4 +75,4 @@ std::optional<LinearStep> joined(const std::vector<const Linear*>& products) {
   return out;
 }
 
-}  // namespace embedforge::recognize
+}  // namespace embedforge::raising

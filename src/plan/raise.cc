@@ -10,7 +10,7 @@
 namespace embedforge {
 namespace {
 
-using namespace recognize;
+using namespace raising;
 
 /// Long enough to show a window or a causal mask, and shorter than the position tables of real
 /// models.

@@ -93,7 +93,6 @@ Viewed scores_of(const Call& call, const Viewed& given_q, const Viewed& given_k,
   view.axes.push_back(sequence_axis());
   view.axes.push_back({{Kind::kKey, 1, 1}});
   const int64_t heads = out.heads;
-  const std::initializer_list<Ref> below = {out.q.of, out.k.of};
   return Viewed{make(call, std::move(out), heads), std::move(view)};
 }
 
@@ -121,7 +120,7 @@ Viewed context_of(const Call& call, const Viewed& weights, const Viewed& v) {
 /// The softmax of scores, once padding is out of them.
 Viewed weights_of(const Call& call, const Viewed& in) {
   const auto& scores = *in.of->get<Scores>();
-  if (!scores.masked && call.has_mask_input() && !call.whole()) {
+  if (!scores.masked && call.setting().has_mask_input && !call.setting().whole) {
     call.refuse("attends to padding: no mask was applied to the scores");
   }
   return like(call, in, Softmax{scores});
@@ -182,7 +181,7 @@ Forms op::softmax(const Call& call) {
   const auto* scores = in.of->get<Scores>();
   if (scores == nullptr) call.refuse("is applied to something other than attention scores");
   const size_t rank = in.view.axes.size();
-  const int64_t axis = call.node().int_attribute("axis", call.opset() >= 13 ? -1 : 1);
+  const int64_t axis = call.node().int_attribute("axis", call.setting().opset >= 13 ? -1 : 1);
   const bool by_key = in.view.axes.back() == Axis{{Kind::kKey, 1, 1}};
   if (call.axis(axis, rank) + 1 != rank || !by_key) call.refuse("is not over the keys");
   return {weights_of(call, in)};
@@ -256,7 +255,7 @@ Forms op::attention(const Call& call) {
 }
 
 void apply_effect(const Call& call, const MaskEffect& effect, Scores& scores) {
-  if (call.whole()) return;  // scores' maskings tell
+  if (call.setting().whole) return;  // scores' maskings tell
   if (!effect.understood) {
     call.refuse(
         "masks attention by something other than the padding of attention_mask, the order of the "

@@ -1,19 +1,13 @@
 #include "recognize/call.h"
 
+#include <algorithm>
+
 #include "embedforge/error.h"
 #include "graph/evaluate.h"
 #include "graph/order_nodes.h"
 #include "graph/tensor.h"
 
 namespace embedforge::recognize {
-namespace {
-
-bool same_tensor(const Tensor& a, const Tensor& b) {
-  return a.type == b.type && a.dims == b.dims && std::ranges::equal(a.bytes, b.bytes);
-}
-
-}  // namespace
-
 const Viewed* Call::viewed(size_t i) const {
   return has(i) ? std::get_if<Viewed>(inputs_[i]) : nullptr;
 }
@@ -38,38 +32,36 @@ std::optional<Known> Call::known_or_constant(size_t i) const {
   if (const Known* out = known(i)) return *out;
   const Constant* value = constant(i);
   if (value == nullptr) return std::nullopt;
-  return Known{std::vector<Tensor>(probes_.size(), plain(*value))};
+  return Known{std::vector<Tensor>(probes().size(), plain(*value))};
+}
+
+std::optional<Tensor> Call::fixed(size_t i) const {
+  if (const Constant* value = constant(i)) return plain(*value);
+  const Known* value = known(i);
+  if (value == nullptr) return std::nullopt;
+  const Tensor& first = value->at[0];
+  const bool same = std::ranges::all_of(value->at, [&](const Tensor& each) {
+    return each.type == first.type && each.dims == first.dims &&
+           std::ranges::equal(each.bytes, first.bytes);
+  });
+  return same ? std::optional(first) : std::nullopt;
 }
 
 std::optional<std::vector<float>> Call::floats(size_t i) const {
-  if (const Constant* value = constant(i)) return constant_floats(*value);
-  const Known* value = known(i);
-  if (value == nullptr) return std::nullopt;
-  for (const Tensor& tensor : value->at) {
-    if (!same_tensor(tensor, value->at[0])) return std::nullopt;
-  }
-  return to_floats(value->at[0]);
+  const auto value = fixed(i);
+  return value ? std::optional(to_floats(*value)) : std::nullopt;
 }
 
 std::optional<std::vector<int64_t>> Call::ints(size_t i) const {
-  const auto* value = constant(i);
-  if (value != nullptr && !is_float_type(value->tensor.type)) return to_ints(plain(*value));
-  const Known* known_value = known(i);
-  if (known_value == nullptr || is_float_type(known_value->at[0].type)) return std::nullopt;
-  for (const Tensor& tensor : known_value->at) {
-    if (!same_tensor(tensor, known_value->at[0])) return std::nullopt;
-  }
-  return to_ints(known_value->at[0]);
+  const auto value = fixed(i);
+  return value && !is_float_type(value->type) ? std::optional(to_ints(*value)) : std::nullopt;
 }
 
 std::optional<double> Call::scalar(size_t i) const {
-  if (const Constant* value = constant(i)) {
-    if (value->tensor.element_count() != 1) return std::nullopt;
-    return to_doubles(plain(*value))[0];
-  }
-  const Known* value = known(i);
-  if (value == nullptr || value->at[0].element_count() != 1 || !floats(i)) return std::nullopt;
-  return to_doubles(value->at[0])[0];
+  const Constant* large = constant(i);
+  if (large != nullptr && large->tensor.element_count() != 1) return std::nullopt;
+  const auto value = fixed(i);
+  return value && value->element_count() == 1 ? std::optional(to_doubles(*value)[0]) : std::nullopt;
 }
 
 std::optional<std::vector<int64_t>> Call::ints_or_attribute(size_t i,

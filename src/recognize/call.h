@@ -17,26 +17,24 @@
 
 namespace embedforge::recognize {
 
+/// What is the same for all nodes of a walk.
+struct Setting {
+  std::vector<Probe> probes;
+  int64_t opset = 1;
+  bool has_mask_input = false;
+  bool whole = false;  // attention may be of any mask: its name is kept
+  MaskEffects masks = {};
+};
+
 /// One node with the forms of its inputs. Its refusals are errors of the node (kNotSupported).
 class Call {
  public:
-  Call(const Node& node, std::vector<const Form*> inputs, std::span<const Probe> probes,
-       MaskEffects& masks, int64_t opset, bool has_mask_input, bool whole)
-      : node_(node),
-        inputs_(std::move(inputs)),
-        probes_(probes),
-        masks_(masks),
-        opset_(opset),
-        has_mask_input_(has_mask_input),
-        whole_(whole) {}
+  Call(const Node& node, std::vector<const Form*> inputs, Setting& setting)
+      : node_(node), inputs_(std::move(inputs)), setting_(setting) {}
 
   const Node& node() const { return node_; }
-  std::span<const Probe> probes() const { return probes_; }
-  std::vector<Probe> probe_list() const { return {probes_.begin(), probes_.end()}; }
-  int64_t opset() const { return opset_; }
-  bool has_mask_input() const { return has_mask_input_; }
-  /// Attention may be of any mask: its name is kept.
-  bool whole() const { return whole_; }
+  const Setting& setting() const { return setting_; }
+  const std::vector<Probe>& probes() const { return setting_.probes; }
   size_t input_count() const { return inputs_.size(); }
 
   bool has(size_t i) const { return i < inputs_.size() && inputs_[i] != nullptr; }
@@ -51,15 +49,17 @@ class Call {
   Viewed tokens(size_t i) const { return without_rounding(need_viewed(i)); }
   /// A Known, or a Constant as one.
   std::optional<Known> known_or_constant(size_t i) const;
-  /// The numbers of a constant (dequantized), or of a known value that is the same for every probe;
-  /// nullopt for others.
+  /// A constant (dequantized), or a known value that is the same for every probe; nullopt for
+  /// others.
+  std::optional<Tensor> fixed(size_t i) const;
+  /// Its numbers.
   std::optional<std::vector<float>> floats(size_t i) const;
   std::optional<std::vector<int64_t>> ints(size_t i) const;
   std::optional<double> scalar(size_t i) const;
   /// Integers of input i, or of the attribute where older opsets keep them.
   std::optional<std::vector<int64_t>> ints_or_attribute(size_t i, const std::string& key) const;
   MaskEffect mask_effect(const Known& mask, MaskEffects::Kind kind) const {
-    return masks_.of(mask, kind, probes_);
+    return setting_.masks.of(mask, kind, setting_.probes);
   }
   /// An axis counted from the front.
   size_t axis(int64_t axis, size_t rank) const;
@@ -69,11 +69,7 @@ class Call {
  private:
   const Node& node_;
   std::vector<const Form*> inputs_;
-  std::span<const Probe> probes_;
-  MaskEffects& masks_;
-  int64_t opset_;
-  bool has_mask_input_;
-  bool whole_;
+  Setting& setting_;
 };
 
 inline int depth_of(const Ref& expression) { return expression->depth + 1; }
@@ -163,9 +159,7 @@ Constant quantized_constant(const Call& call, size_t integers, size_t scale, siz
                             int64_t axis);
 /// The minimum or maximum of each row (row_quantized.cc).
 Viewed row_bound(const Call& call, const Viewed& in, bool keep_axis);
-/// True for the pieces of a row-wise quantization, which mean nothing on their own.
-bool is_row_quantized(const Ref& of);
-/// What operator `op` makes of two such pieces; nullopt when they are none.
+/// What operator `op` makes of two pieces of a row-wise quantization; nullopt when they are none.
 std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const Viewed& b,
                                        const std::string& op);
 /// `in` times a constant for each column where that is part of a row-wise quantization.

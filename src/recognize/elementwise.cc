@@ -33,10 +33,8 @@ Samples constant_samples(double value) {
 /// True for what is one number a token or sequence and column, so that scalar functions of it make
 /// sense.
 bool is_matrix(const Ref& of) {
-  return of->get<Scores>() == nullptr && of->get<Softmax>() == nullptr &&
-         of->get<NanTest>() == nullptr && of->get<Quantized>() == nullptr &&
-         of->get<QuantScale>() == nullptr && of->get<QuantZero>() == nullptr &&
-         of->get<IntegerProduct>() == nullptr && !is_row_quantized(of);
+  return !is_any<Scores, Softmax, NanTest, Quantized, QuantScale, QuantZero, IntegerProduct, Scaled,
+                 Picked, FromLow, UnitRow, LowTerm>(of);
 }
 
 Viewed with_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& values) {
@@ -74,39 +72,37 @@ Viewed with_scalar(const Call& call, const Viewed& in, double scalar, Real f, bo
 /// more than the column.
 std::optional<std::vector<float>> by_column(const std::vector<float>& values,
                                             const std::vector<int64_t>& dims, const Viewed& in) {
-  const auto width = static_cast<size_t>(in.of->width);
   const std::vector<Axis>& axes = in.view.axes;
   if (dims.size() > axes.size()) return std::nullopt;
-  std::vector<int64_t> sources = {0};  // of each column seen so far, and the column itself
-  std::vector<int64_t> columns = {in.view.column};
+  struct Digit {
+    int64_t size, column, source;  // of one axis: its size, its steps in the row and in `values`
+  };
+  std::vector<Digit> digits;
+  int64_t count = 1;
   int64_t source_stride = 1;
   for (size_t i = axes.size(); i-- > 0;) {
     const size_t missing = axes.size() - dims.size();
     const int64_t dim = i < missing ? 1 : dims[i - missing];
     const auto size = column_size(axes[i]);
-    if (!size || axes[i].size() > 1) {
-      if (dim != 1) return std::nullopt;
-      continue;
-    }
-    if (dim != 1 && dim != *size) return std::nullopt;
-    const int64_t stride = axes[i].empty() ? 1 : axes[i][0].stride;
-    std::vector<int64_t> new_sources;
-    std::vector<int64_t> new_columns;
-    for (int64_t at = 0; at < *size; ++at) {
-      for (size_t j = 0; j < columns.size(); ++j) {
-        new_sources.push_back(sources[j] + (dim == 1 ? 0 : at * source_stride));
-        new_columns.push_back(columns[j] + at * stride);
-      }
-    }
-    if (new_columns.size() > width) return std::nullopt;
+    const bool columns = size && axes[i].size() <= 1;
+    if (dim != 1 && (!columns || dim != *size)) return std::nullopt;
+    if (!columns || axes[i].empty()) continue;
+    digits.push_back({*size, axes[i][0].stride, dim == 1 ? 0 : source_stride});
     source_stride *= dim;
-    sources = std::move(new_sources);
-    columns = std::move(new_columns);
+    count *= *size;
   }
-  if (columns.size() != width) return std::nullopt;
-  std::vector<float> out(width, 0);
-  for (size_t j = 0; j < columns.size(); ++j) {
-    out[static_cast<size_t>(columns[j])] = values[static_cast<size_t>(sources[j])];
+  if (count != in.of->width) return std::nullopt;
+  std::vector<float> out(static_cast<size_t>(count), 0);
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t column = in.view.column;
+    int64_t source = 0;
+    int64_t rest = n;
+    for (const Digit& digit : digits) {
+      column += rest % digit.size * digit.column;
+      source += rest % digit.size * digit.source;
+      rest /= digit.size;
+    }
+    out[static_cast<size_t>(column)] = values[static_cast<size_t>(source)];
   }
   return out;
 }

@@ -83,7 +83,7 @@ Forms op::gather(const Call& call) {
   if (table == nullptr || indices == nullptr || !is_table(*table)) return {};
   if (call.node().int_attribute("axis", 0) != 0) return {};
   const bool is_float = is_float_type(table->tensor.type) || !table->scales.empty();
-  const auto meaning = index_meaning(*indices, call.probe_list());
+  const auto meaning = index_meaning(*indices, call.probes());
   if (!meaning) return {};
   Viewed out = embedding(call, make_table(call, *table, *meaning),
                          index_view(call, *indices, table->tensor.dims[1]));
@@ -117,11 +117,11 @@ Forms slice_table(const Call& call) {
       if (call.constant(i) != nullptr && i > 0) tensors[i] = plain(*call.constant(i));
       inputs[i] = i == 0 ? &numbers : &tensors[i];
     }
-    Tensor picked = evaluate(call.node(), inputs, call.opset())[0];
+    Tensor picked = evaluate(call.node(), inputs, call.setting().opset)[0];
     picked.dims.assign({1, picked.element_count()});
     taken.at.push_back(std::move(picked));
   }
-  const auto meaning = index_meaning(taken, call.probe_list());
+  const auto meaning = index_meaning(taken, call.probes());
   if (!meaning || meaning->kind != IndexMeaning::Kind::kPosition) return {};
   Constant matrix = *table;
   matrix.tensor.dims = {dims[row_axis], dims.back()};
@@ -145,7 +145,7 @@ Viewed add_embeddings(const Call& call, const Viewed& a, const Viewed& b) {
 }
 
 EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& indices) {
-  const auto meaning = index_meaning(indices, call.probe_list());
+  const auto meaning = index_meaning(indices, call.probes());
   if (!meaning || !is_table(rows)) call.refuse("takes rows of a table by something unknown");
   return make_table(call, rows, *meaning);
 }

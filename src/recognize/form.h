@@ -159,9 +159,8 @@ struct Masked {  // rows of padding made 0 (fill 0) or very negative
   Ref in;
   bool low = false;
 };
-struct RowSum {  // over the tokens of a sequence
+struct RowSum {  // over the tokens of a sequence, without padding
   Ref in;
-  bool masked = false;
 };
 struct Pool {
   Ref in;
@@ -187,6 +186,7 @@ struct IntegerProduct {
   Ref in;
   Weight weight;
   bool by_row = false;
+  bool whole = false;  // by_row: times the rows' ranges, still without its LowTerm
 };
 /// The pieces of a product whose activations are quantized row by row with standard operators; see
 /// trace_row_quantized.cc.
@@ -208,10 +208,6 @@ struct LowTerm {  // the row's minimum times a constant for each column
   Ref in;
   std::vector<float> factors;
 };
-struct RangeProduct {  // the integer product with its scales, still without its LowTerm
-  Ref in;
-  Weight weight;
-};
 struct Rounded {  // through QuantizeLinear with a constant scale
   Ref in;
   ActivationQuant quant;
@@ -221,7 +217,7 @@ struct Expression {
   std::variant<Given, Embedding, Linear, Map, Norm, Sum, Gate, Centered, Stat, Scores, Softmax,
                NanTest, Context, Mix, Rotated, Masked, RowSum, Normalized, Pool, Quantized,
                QuantScale, QuantZero, IntegerProduct, Rounded, Scaled, Picked, FromLow, UnitRow,
-               LowTerm, RangeProduct>
+               LowTerm>
       as;
   int64_t width = 0;
   int depth = 0;  // of the expressions below, bounded so that recursion is
@@ -231,6 +227,11 @@ struct Expression {
     return std::get_if<T>(&as);
   }
 };
+
+template <typename... T>
+bool is_any(const Ref& of) {
+  return (std::holds_alternative<T>(of->as) || ...);
+}
 
 /// A tensor with one expression's values.
 struct Viewed {

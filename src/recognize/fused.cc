@@ -33,7 +33,7 @@ struct EmbedInputs {
 Forms embed(const Call& call, const EmbedInputs& in, size_t mask, size_t positions) {
   const Known* ids = call.known(0);
   if (ids == nullptr) call.refuse("has token ids that are not the graph's input");
-  Known position_ids = probe_input(InputRole::kPositions, DataType::kInt64, call.probe_list());
+  Known position_ids = probe_input(InputRole::kPositions, DataType::kInt64, call.probes());
   if (call.has(positions)) {
     const auto given = call.known_or_constant(positions);
     if (!given) call.refuse("has positions that depend on the tokens' values");
@@ -217,10 +217,10 @@ Viewed attention(const Call& call, const Scores& scores, const Part& v) {
 
 void check_mask_input(const Call& call, size_t i) {
   if (!call.has(i)) {
-    if (call.has_mask_input()) call.refuse("attends to padding: it has no mask");
+    if (call.setting().has_mask_input) call.refuse("attends to padding: it has no mask");
     return;
   }
-  const std::vector<Probe> probes = call.probe_list();
+  const auto probes = call.probes();
   const auto mask = call.known_or_constant(i);
   const bool fits =
       mask && (is_token_mask(*mask, 1, 0, probes) ||

@@ -4,22 +4,30 @@
 #include <map>
 #include <numeric>
 
+#include "graph/shape_rules.h"
 #include "graph/tensor.h"
 #include "recognize/call.h"
 
 namespace embedforge::recognize {
 namespace {
 
-std::vector<std::vector<int64_t>> all_dims(const Call& call, const View& view) {
-  std::vector<std::vector<int64_t>> out;
-  for (const Probe& probe : call.probes()) out.push_back(dims_at(view, probe));
+/// Output 0 for each probe, as far as the shapes and what is known say.
+Shadows inferred(const Call& call) {
+  Shadows out;
+  for (size_t p = 0; p < call.probes().size(); ++p) {
+    Shadows inputs(call.input_count());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (const Viewed* in = call.viewed(i)) {
+        inputs[i] = Shadow{DataType::kFloat, dims_at(in->view, call.probes()[p]), std::nullopt};
+      } else if (const auto known = call.known_or_constant(i)) {
+        inputs[i] = Shadow{known->at[p].type, known->at[p].dims, known->at[p]};
+      }
+    }
+    const Shadows made = infer_node(call.node(), inputs, call.setting().opset);
+    if (made.empty() || !made[0]) call.refuse("has a shape that depends on the tokens' values");
+    out.push_back(made[0]);
+  }
   return out;
-}
-
-Forms reshaped(const Call& call, const Viewed& in, const std::vector<std::vector<int64_t>>& dims) {
-  auto view = reshape(in.view, dims, call.probes());
-  if (!view) call.refuse("gives the tokens' values a shape that mixes their axes");
-  return {Viewed{in.of, std::move(*view)}};
 }
 
 /// The expression of the first token of each sequence, when `axis` is that of the sequence.
@@ -74,59 +82,22 @@ Forms op::cast(const Call& call) {
 }
 
 Forms op::shape(const Call& call) {
-  const Viewed& in = call.need_viewed(0);
-  const auto rank = static_cast<int64_t>(in.view.axes.size());
-  const auto clamp = [&](int64_t at) {
-    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
-  };
-  const int64_t start = clamp(call.node().int_attribute("start", 0));
-  const int64_t end = std::max(start, clamp(call.node().int_attribute("end", rank)));
   Known out;
-  for (const std::vector<int64_t>& dims : all_dims(call, in.view)) {
-    out.at.push_back(Tensor::from_ints(
-        {end - start}, std::vector<int64_t>(dims.begin() + start, dims.begin() + end)));
+  for (const auto& each : inferred(call)) {
+    if (!each->content) call.refuse("has no known shape");
+    out.at.push_back(*each->content);
   }
   return {out};
 }
 
+/// Whatever leaves the elements in their order: Reshape, Flatten, Squeeze, Unsqueeze.
 Forms op::reshape(const Call& call) {
   const Viewed& in = call.need_viewed(0);
-  std::optional<Known> wanted = call.known_or_constant(1);
-  if (!wanted) {
-    const auto* attribute = call.node().ints_attribute("shape");
-    if (attribute == nullptr) call.refuse("has a shape that depends on the tokens' values");
-    const auto rank = static_cast<int64_t>(attribute->size());
-    wanted =
-        Known{std::vector<Tensor>(call.probes().size(), Tensor::from_ints({rank}, *attribute))};
-  }
   std::vector<std::vector<int64_t>> dims;
-  const bool keep_zero = call.node().int_attribute("allowzero", 0) != 0;
-  for (size_t p = 0; p < call.probes().size(); ++p) {
-    const std::vector<int64_t> from = dims_at(in.view, call.probes()[p]);
-    std::vector<int64_t> to = to_ints(wanted->at[p]);
-    int64_t total = 1;
-    for (const int64_t size : from) total *= size;
-    for (size_t i = 0; i < to.size(); ++i) {
-      if (to[i] == 0 && !keep_zero && i < from.size()) to[i] = from[i];
-      if (to[i] != -1) total = to[i] > 0 ? total / to[i] : 0;
-    }
-    std::replace(to.begin(), to.end(), int64_t{-1}, total);
-    dims.push_back(std::move(to));
-  }
-  return reshaped(call, in, dims);
-}
-
-Forms op::flatten(const Call& call) {
-  const Viewed& in = call.need_viewed(0);
-  const size_t rank = in.view.axes.size();
-  const int64_t axis = call.node().int_attribute("axis", 1);
-  const size_t at = axis == static_cast<int64_t>(rank) ? rank : call.axis(axis, rank);
-  std::vector<std::vector<int64_t>> dims;
-  for (const std::vector<int64_t>& from : all_dims(call, in.view)) {
-    dims.push_back({1, 1});
-    for (size_t i = 0; i < rank; ++i) dims.back()[i < at ? 0 : 1] *= from[i];
-  }
-  return reshaped(call, in, dims);
+  for (const auto& each : inferred(call)) dims.push_back(each->dims);
+  auto view = reshape(in.view, dims, call.probes());
+  if (!view) call.refuse("gives the tokens' values a shape that mixes their axes");
+  return {Viewed{in.of, std::move(*view)}};
 }
 
 Forms op::transpose(const Call& call) {
@@ -143,44 +114,10 @@ Forms op::transpose(const Call& call) {
   std::vector<int64_t> order(in->view.axes.size());
   std::iota(order.rbegin(), order.rend(), 0);
   if (const auto* given = call.node().ints_attribute("perm")) order = *given;
-  std::vector<int64_t> sorted = order;
-  std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted[i] != static_cast<int64_t>(i) || sorted.size() != in->view.axes.size()) {
-      call.refuse("has a perm that is none");
-    }
-  }
+  std::vector<int64_t> axes(in->view.axes.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (!std::ranges::is_permutation(order, axes)) call.refuse("has a perm that is none");
   return {Viewed{in->of, transpose(in->view, order)}};
-}
-
-Forms op::unsqueeze(const Call& call) {
-  const Viewed& in = call.need_viewed(0);
-  const auto axes = call.ints_or_attribute(1, "axes");
-  if (!axes) call.refuse("has no constant axes");
-  const size_t rank = in.view.axes.size() + axes->size();
-  std::vector<bool> is_new(rank, false);
-  for (const int64_t axis : *axes) is_new[call.axis(axis, rank)] = true;
-  View view{{}, in.view.column};
-  size_t next = 0;
-  for (const bool one : is_new) {
-    if (!one && next == in.view.axes.size()) call.refuse("names an axis twice");
-    view.axes.push_back(one ? Axis{} : in.view.axes[next++]);
-  }
-  return {Viewed{in.of, std::move(view)}};
-}
-
-Forms op::squeeze(const Call& call) {
-  const Viewed& in = call.need_viewed(0);
-  const auto axes = call.ints_or_attribute(1, "axes");
-  if (!axes) call.refuse("has no constant axes");
-  std::vector<bool> drop(in.view.axes.size(), false);
-  for (const int64_t axis : *axes) drop[call.axis(axis, drop.size())] = true;
-  View view{{}, in.view.column};
-  for (size_t i = 0; i < drop.size(); ++i) {
-    if (!drop[i]) view.axes.push_back(in.view.axes[i]);
-    if (drop[i] && !in.view.axes[i].empty()) call.refuse("squeezes an axis that isn't 1");
-  }
-  return {Viewed{in.of, std::move(view)}};
 }
 
 Forms op::slice(const Call& call) {
@@ -242,16 +179,14 @@ Forms op::expand(const Call& call) {
   const Viewed& in = call.need_viewed(0);
   // One number a row broadcasts anyway wherever it is used.
   if (in.of->get<Stat>() != nullptr) return {in};
-  const auto wanted = call.known_or_constant(1);
-  if (!wanted) call.refuse("has a shape that depends on the tokens' values");
+  const Shadows wanted = inferred(call);
   Viewed out = in;
   for (size_t p = 0; p < call.probes().size(); ++p) {
     const std::vector<int64_t> from = dims_at(in.view, call.probes()[p]);
-    std::vector<int64_t> to = to_ints(wanted->at[p]);
-    if (to.size() > from.size()) call.refuse("repeats the tokens' values");
-    to.insert(to.begin(), from.size() - to.size(), 1);
+    const std::vector<int64_t>& to = wanted[p]->dims;
+    if (to.size() != from.size()) call.refuse("repeats the tokens' values");
     for (size_t i = 0; i < to.size(); ++i) {
-      if (to[i] == 1 || to[i] == from[i]) continue;
+      if (to[i] == from[i]) continue;
       // Heads of k and v that several heads of q share.
       const Axis repeated = {{Atom::Kind::kColumn, to[i], 0}};
       if (from[i] != 1 || (p > 0 && out.view.axes[i] != repeated)) {

@@ -79,16 +79,20 @@ class Distances {
   std::vector<double> values_;
 };
 
-/// Every query and key that are tokens. `meaning` gives kRemoved, or what is added.
-template <typename Meaning>
-bool collect(const Broadcast4& view, const Probe& probe, Meaning meaning, Distances& distances) {
-  for (int64_t row = 0; row < probe.batch; ++row) {
-    for (int64_t head = 0; head < distances.heads(); ++head) {
-      for (int64_t query = 0; query < probe.sequence; ++query) {
-        for (int64_t key = 0; key < probe.sequence; ++key) {
-          if (!probe.attended(row, query) || !probe.attended(row, key)) continue;
-          const double value = meaning(view.at(row, head, query, key));
-          if (!distances.put(head, key - query, value)) return false;
+/// f(head, key - query, whether the key is a token, the mask's value) for each query that is a
+/// token, until one is false.
+template <typename F>
+bool all_pairs(const std::vector<Broadcast4>& views, std::span<const Probe> probes, F f) {
+  for (size_t p = 0; p < probes.size(); ++p) {
+    const Probe& probe = probes[p];
+    for (int64_t row = 0; row < probe.batch; ++row) {
+      for (int64_t head = 0; head < views[p].size(1); ++head) {
+        for (int64_t query = 0; query < probe.sequence; ++query) {
+          if (!probe.attended(row, query)) continue;
+          for (int64_t key = 0; key < probe.sequence; ++key) {
+            const double value = views[p].at(row, head, query, key);
+            if (!f(head, key - query, probe.attended(row, key), value)) return false;
+          }
         }
       }
     }
@@ -144,34 +148,6 @@ void read_bias(Distances& distances, MaskEffect& out) {
   }
 }
 
-/// Whether padding is taken out; false when some is and some isn't, other than by distance.
-template <typename Meaning>
-bool read_padding(const std::vector<Broadcast4>& views, std::span<const Probe> probes,
-                  Meaning meaning, MaskEffect& out) {
-  bool all = true;
-  bool any = false;
-  bool by_distance = true;
-  for (size_t p = 0; p < probes.size(); ++p) {
-    const Probe& probe = probes[p];
-    for (int64_t row = 0; row < probe.batch; ++row) {
-      for (int64_t head = 0; head < views[p].size(1); ++head) {
-        for (int64_t query = 0; query < probe.sequence; ++query) {
-          for (int64_t key = 0; key < probe.sequence; ++key) {
-            if (!probe.attended(row, query) || probe.attended(row, key)) continue;
-            const bool removed = meaning(views[p].at(row, head, query, key)) == kRemoved;
-            const bool near = out.window < 0 || std::abs(key - query) <= out.window;
-            all = all && removed;
-            any = true;
-            by_distance = by_distance && removed == ((out.causal && key > query) || !near);
-          }
-        }
-      }
-    }
-  }
-  out.padding = any && all;
-  return out.padding || by_distance;
-}
-
 template <typename Meaning>
 MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning meaning) {
   MaskEffect out;
@@ -186,26 +162,32 @@ MaskEffect effect(const Known& mask, std::span<const Probe> probes, Meaning mean
     heads = std::max(heads, views.back().size(1));
     longest = std::max(longest, probe.sequence);
   }
-  Distances distances(heads, longest);
-  for (size_t p = 0; p < probes.size(); ++p) {
-    if (views[p].size(1) != heads || !collect(views[p], probes[p], meaning, distances)) return out;
+  for (const Broadcast4& view : views) {
+    if (view.size(1) != heads) return out;
   }
-  if (!read_structure(distances, out)) return out;
-  if (!read_padding(views, probes, meaning, out)) return out;
+  Distances distances(heads, longest);
+  const auto size = static_cast<size_t>(2 * longest + 1);
+  std::array<std::vector<bool>, 2> padding = {std::vector<bool>(size), std::vector<bool>(size)};
+  auto& [kept, removed] = padding;  // at some query that far away
+  const bool depends_on_distance =
+      all_pairs(views, probes, [&](int64_t head, int64_t distance, bool token, double value) {
+        if (token) return distances.put(head, distance, meaning(value));
+        padding[meaning(value) == kRemoved ? 1 : 0][static_cast<size_t>(distance + longest)] = true;
+        return true;
+      });
+  if (!depends_on_distance || !read_structure(distances, out)) return out;
+  const bool any_kept = std::ranges::count(kept, true) > 0;
+  out.padding = std::ranges::count(removed, true) > 0 && !any_kept;
+  for (int64_t d = -longest; d <= longest && !out.padding; ++d) {  // as tokens that far away
+    const bool far = (out.causal && d > 0) || (out.window >= 0 && std::abs(d) > out.window);
+    if ((far ? kept : removed)[static_cast<size_t>(d + longest)]) return out;
+  }
   read_bias(distances, out);
   out.understood = true;
   return out;
 }
 
 }  // namespace
-
-MaskEffect additive_effect(const Known& mask, std::span<const Probe> probes) {
-  return effect(mask, probes, [](double x) { return x <= kVeryNegative ? kRemoved : x; });
-}
-
-MaskEffect condition_effect(const Known& condition, bool keep, std::span<const Probe> probes) {
-  return effect(condition, probes, [=](double x) { return (x != 0) == keep ? 0.0 : kRemoved; });
-}
 
 MaskEffect MaskEffects::of(const Known& mask, Kind kind, std::span<const Probe> probes) {
   // Copies of a tensor share its bytes, and those of the masks in seen_ stay alive.
@@ -217,10 +199,10 @@ MaskEffect MaskEffects::of(const Known& mask, Kind kind, std::span<const Probe> 
   }
   constexpr size_t kMost = 4;  // a model that alternates between windows has two
   if (seen_.size() == kMost) seen_.erase(seen_.begin());
-  seen_.push_back({mask, kind,
-                   kind == Kind::kAdditive
-                       ? additive_effect(mask, probes)
-                       : condition_effect(mask, kind == Kind::kKeepIfTrue, probes)});
+  seen_.push_back({mask, kind, effect(mask, probes, [=](double x) {
+                     if (kind == Kind::kAdditive) return x <= kVeryNegative ? kRemoved : x;
+                     return (x != 0) == (kind == Kind::kKeepIfTrue) ? 0.0 : kRemoved;
+                   })});
   return seen_.back().effect;
 }
 

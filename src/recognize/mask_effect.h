@@ -25,17 +25,13 @@ struct MaskEffect {
   std::vector<float> relative_bias;  // [bias_heads, 2 * span - 1] by key - query, clamped; or empty
   int64_t bias_length = 0;  // the probes show the bias for texts up to that long; 0: for all
 };
-/// Of what is added to scores (shape [batch, heads, query, key] or one that broadcasts to it): very
-/// negative takes out, anything else must depend on head and distance alone.
-MaskEffect additive_effect(const Known& mask, std::span<const Probe> probes);
-/// The same for a condition under which a score is kept (`keep`) or replaced by something very
-/// negative.
-MaskEffect condition_effect(const Known& condition, bool keep, std::span<const Probe> probes);
-
 /// The effects of the last few masks, since most layers share theirs and reading one takes a
 /// millisecond.
 class MaskEffects {
  public:
+  /// What is added to scores (shape [batch, heads, query, key] or one that broadcasts to it): very
+  /// negative takes out, anything else must depend on head and distance alone. Or a condition
+  /// under which a score is kept, and else replaced by something very negative.
   enum class Kind { kAdditive, kKeepIfTrue, kKeepIfFalse };
   MaskEffect of(const Known& mask, Kind kind, std::span<const Probe> probes);
 

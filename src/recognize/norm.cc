@@ -9,26 +9,13 @@ namespace {
 
 using StatKind = Stat::Kind;
 
-/// Heads, side by side, that a view has as an axis of their own.
-struct HeadColumns {
-  int64_t heads = 0, size = 0;
-};
-
-/// nullopt for views of whole rows and others.
-std::optional<HeadColumns> head_columns(const Viewed& in) {
-  if (in.view.axes.empty()) return std::nullopt;
-  const auto size = column_size(in.view.axes.back());
-  if (!size || in.view.axes.back() != column_axis(*size)) return std::nullopt;
-  HeadColumns out{1, *size};
-  for (size_t i = 0; i + 1 < in.view.axes.size(); ++i) {
-    for (const Atom& atom : in.view.axes[i]) {
-      if (atom.kind != Atom::Kind::kColumn) continue;
-      if (out.heads != 1 || atom.stride != *size) return std::nullopt;
-      out.heads = atom.size;
-    }
-  }
-  if (out.heads == 1 && *size == in.of->width) return std::nullopt;
-  return out;
+/// Heads, side by side, that a view has as an axis of their own; nullopt for views of whole rows
+/// and others.
+std::optional<HeadView> head_columns(const Viewed& in) {
+  const auto out = head_view(in.view);
+  const bool whole = out && out->heads == 1 && out->size == in.of->width;
+  const bool fits = out && out->column_stride == 1 && (out->heads == 1 || out->stride == out->size);
+  return fits && !whole ? out : std::nullopt;
 }
 
 /// A sum or mean over the row of in, or of its square.
@@ -138,7 +125,7 @@ Forms op::layer_normalization(const Call& call) {
   const bool rms = call.node().op_type != "LayerNormalization";
   return {normalize_rows(call, in, rms ? NormKind::kRmsNorm : NormKind::kLayerNorm, *gamma, beta,
                          call.node().float_attribute("epsilon", 1e-5F),
-                         head_columns(without_rounding(in)).value_or(HeadColumns{}).size)};
+                         head_columns(without_rounding(in)).value_or(HeadView{}).size)};
 }
 
 Viewed normalize_rows(const Call& call, const Viewed& given, NormKind kind,
@@ -165,7 +152,7 @@ Viewed normalize_rows(const Call& call, const Viewed& given, NormKind kind,
 }
 
 Viewed times_stat(const Call& call, const Viewed& in, const Stat& stat, const Samples& factor) {
-  const HeadColumns heads = head_columns(in).value_or(HeadColumns{});
+  const HeadView heads = head_columns(in).value_or(HeadView{});
   const int64_t width = stat.group > 0 ? heads.heads * heads.size : stat.in->width;
   const auto ones = std::vector<float>(static_cast<size_t>(width), 1);
   const auto epsilon = as_epsilon(factor);

@@ -1,6 +1,8 @@
 #include "recognize/operators.h"
 
-#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
 
 namespace embedforge::recognize {
 namespace {
@@ -23,7 +25,6 @@ const std::vector<Operator>& operators() {
       {"", {"DequantizeLinear"}, op::dequantize, kConstants, kRounds},
       {"", {"DynamicQuantizeLinear"}, op::dynamic_quantize, kTokens, kRounds},
       {"", {"Expand"}, op::expand},
-      {"", {"Flatten"}, op::flatten},
       {"", {"Gather"}, op::gather, kConstants},
       {"", {"GatherND"}, op::gather_nd},
       {"", {"Gelu"}, op::gelu},
@@ -40,18 +41,16 @@ const std::vector<Operator>& operators() {
       {"",
        {"ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare"},
        op::reduce},
-      {"", {"Reshape"}, op::reshape},
+      {"", {"Flatten", "Reshape", "Squeeze", "Unsqueeze"}, op::reshape},
       {"", {"RotaryEmbedding"}, op::rotary_embedding},
       {"", {"Shape"}, op::shape},
       {"", {"Slice"}, op::slice, kConstants},
       {"", {"Softmax"}, op::softmax},
       {"", {"Split"}, op::split},
-      {"", {"Squeeze"}, op::squeeze},
       {"", {"Transpose"}, op::transpose, kConstants},
       {"",
        {"Abs", "Erf", "Exp", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh"},
        op::unary},
-      {"", {"Unsqueeze"}, op::unsqueeze},
       {"", {"Where"}, op::where},
       {kMicrosoft, {"BiasGelu", "FastGelu", "Gelu"}, op::bias_gelu},
       {kMicrosoft, {"DequantizeLinear"}, op::dequantize, kConstants, kRounds},
@@ -76,10 +75,16 @@ const std::vector<Operator>& operators() {
 }  // namespace
 
 const Operator* find_operator(const Node& node) {
-  const auto found = std::ranges::find_if(operators(), [&](const Operator& each) {
-    return node.domain == each.domain && std::ranges::count(each.op_types, node.op_type) > 0;
-  });
-  return found == operators().end() ? nullptr : &*found;
+  using Names = std::pair<std::string_view, std::string_view>;
+  static const std::map<Names, const Operator*> kByName = [] {
+    std::map<Names, const Operator*> out;
+    for (const Operator& each : operators()) {
+      for (const char* op_type : each.op_types) out[{each.domain, op_type}] = &each;
+    }
+    return out;
+  }();
+  const auto found = kByName.find({node.domain, node.op_type});
+  return found == kByName.end() ? nullptr : found->second;
 }
 
 }  // namespace embedforge::recognize

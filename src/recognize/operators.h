@@ -34,7 +34,6 @@ Forms dynamic_quantize(const Call& call);
 Forms dynamic_quantize_matmul(const Call& call);
 Forms embed_layer_norm(const Call& call);
 Forms expand(const Call& call);
-Forms flatten(const Call& call);
 Forms fused_matmul(const Call& call);
 Forms gather(const Call& call);
 Forms gather_nd(const Call& call);
@@ -60,10 +59,8 @@ Forms skip_layer_norm(const Call& call);
 Forms slice(const Call& call);
 Forms softmax(const Call& call);
 Forms split(const Call& call);
-Forms squeeze(const Call& call);
 Forms transpose(const Call& call);
 Forms unary(const Call& call);
-Forms unsqueeze(const Call& call);
 Forms where(const Call& call);
 }  // namespace op
 

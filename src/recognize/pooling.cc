@@ -28,19 +28,19 @@ Forms op::gather_nd(const Call& call) {
   const auto last = [](double n) { return n - 1; };
   const bool fits = is_tokens(in) && places != nullptr && places->at[0].dims.size() == 2 &&
                     call.node().int_attribute("batch_dims", 0) == 1 &&
-                    is_length(*places, last, call.probe_list());
+                    is_length(*places, last, call.probes());
   if (!fits) call.refuse("picks tokens other than the last of each sequence");
   return {pooled(call, in.of, Pooling::kLast, sequence_view(in.of->width))};
 }
 
 Viewed times_known(const Call& call, const Viewed& in, const Known& known, bool divide) {
-  const std::vector<Probe> probes = call.probe_list();
+  const auto probes = call.probes();
   if (!divide && is_tokens(in) && is_token_mask(known, 1, 0, probes)) {
     return like(call, in, Masked{in.of, false});
   }
   const auto* sum = in.of->get<RowSum>();
   if (sum == nullptr && !divide) return times_positions(call, in, known);
-  if (sum == nullptr || !sum->masked) {
+  if (sum == nullptr) {
     call.refuse("combines tokens' values with something other than the padding mask");
   }
   if (is_length(known, divide ? itself : inverse, probes)) {
@@ -55,7 +55,7 @@ Viewed times_known(const Call& call, const Viewed& in, const Known& known, bool 
 Viewed fill_padding(const Call& call, const Viewed& in, const Known& condition, bool keeps_if_true,
                     double fill) {
   const bool fits = is_tokens(in) && is_token_mask(condition, keeps_if_true ? 1 : 0,
-                                                   keeps_if_true ? 0 : 1, call.probe_list());
+                                                   keeps_if_true ? 0 : 1, call.probes());
   const bool low = fill <= kVeryNegative;
   if (!fits || (fill != 0 && !low)) call.refuse("replaces tokens other than padding");
   return like(call, in, Masked{in.of, low});
@@ -73,7 +73,7 @@ Forms pool_tokens(const Call& call, const Viewed& in, size_t axis) {
   if (call.node().op_type != "ReduceSum" || masked == nullptr || masked->low) {
     call.refuse("pools padding together with tokens");
   }
-  return {Viewed{make(call, RowSum{masked->in, true}, in.of->width), view}};
+  return {Viewed{make(call, RowSum{masked->in}, in.of->width), view}};
 }
 
 Viewed pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
@@ -90,11 +90,11 @@ Viewed pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
   }
   View view = in.view;
   view.axes[1] = {};
-  const std::vector<Probe> probes = call.probe_list();
+  const auto probes = call.probes();
   if (!is_token_mask(by_token, 1, 0, probes)) {
     call.refuse("multiplies the tokens' values by something other than the padding mask");
   }
-  return Viewed{make(call, RowSum{in.of, true}, in.of->width), view};
+  return Viewed{make(call, RowSum{in.of}, in.of->width), view};
 }
 
 }  // namespace embedforge::recognize

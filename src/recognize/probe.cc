@@ -35,7 +35,7 @@ Probe make_probe(int64_t batch, int64_t sequence, Mask mask) {
 /// `check(value, row, position)` for every element, whose first axis is the batch and second (when
 /// `by_token`) the sequence.
 template <typename Check>
-bool for_all(const Known& value, const std::vector<Probe>& probes, bool by_token, Check check) {
+bool for_all(const Known& value, std::span<const Probe> probes, bool by_token, Check check) {
   for (size_t p = 0; p < probes.size(); ++p) {
     const Tensor& tensor = value.at[p];
     const size_t leading = by_token ? 2 : 1;
@@ -92,7 +92,7 @@ std::optional<InputRole> likely_role(const ValueInfo& input) {
                                              : InputRole::kTokenIds;
 }
 
-Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probes) {
+Known probe_input(InputRole role, DataType type, std::span<const Probe> probes) {
   Known out;
   for (const Probe& probe : probes) {
     std::vector<int64_t> values = role == InputRole::kTokenTypes ? probe.types
@@ -115,20 +115,20 @@ Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probe
 bool nearly(double a, double b) { return std::fabs(a - b) <= 1e-5 * std::max(1.0, std::fabs(b)); }
 
 bool is_token_mask(const Known& value, double attended, double padding,
-                   const std::vector<Probe>& probes) {
+                   std::span<const Probe> probes) {
   return for_all(value, probes, true,
                  [&](double x, const Probe& probe, int64_t row, int64_t position) {
                    return nearly(x, probe.attended(row, position) ? attended : padding);
                  });
 }
 
-bool is_length(const Known& value, double (*f)(double), const std::vector<Probe>& probes) {
+bool is_length(const Known& value, double (*f)(double), std::span<const Probe> probes) {
   return for_all(value, probes, false, [&](double x, const Probe& probe, int64_t row, int64_t) {
     return nearly(x, f(static_cast<double>(probe.length(row))));
   });
 }
 
-std::optional<IndexMeaning> index_meaning(const Known& indices, const std::vector<Probe>& probes) {
+std::optional<IndexMeaning> index_meaning(const Known& indices, std::span<const Probe> probes) {
   using Kind = IndexMeaning::Kind;
   // Where one sequence's worth of rows serves all of the batch, only positions and fixed indices
   // can be meant.

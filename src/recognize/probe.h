@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ std::optional<InputRole> input_role(const std::string& name);
 /// Of an integer input whatever its name: a mask, types or else ids; nullopt for others.
 std::optional<InputRole> likely_role(const ValueInfo& input);
 /// The input's value for each probe, in the input's integer type.
-Known probe_input(InputRole role, DataType type, const std::vector<Probe>& probes);
+Known probe_input(InputRole role, DataType type, std::span<const Probe> probes);
 
 /// True when two numbers that the graph derived in float are one.
 bool nearly(double a, double b);
@@ -49,9 +50,9 @@ bool nearly(double a, double b);
 /// True when each element is that of the padding mask: `attended` where a token is, `padding` where
 /// none is. Shape [batch, sequence] and any further axes.
 bool is_token_mask(const Known& value, double attended, double padding,
-                   const std::vector<Probe>& probes);
+                   std::span<const Probe> probes);
 /// True when each element is f(length of its sequence). Shape [batch] and any further axes.
-bool is_length(const Known& value, double (*f)(double), const std::vector<Probe>& probes);
+bool is_length(const Known& value, double (*f)(double), std::span<const Probe> probes);
 
 /// What a table is indexed by. Shape [batch, sequence], [1, sequence] or [sequence].
 struct IndexMeaning {
@@ -59,6 +60,6 @@ struct IndexMeaning {
   int64_t offset = 0;         // kPosition: added to the position; kFixed: the index itself
   bool among_tokens = false;  // kPosition: padding before a token doesn't count
 };
-std::optional<IndexMeaning> index_meaning(const Known& indices, const std::vector<Probe>& probes);
+std::optional<IndexMeaning> index_meaning(const Known& indices, std::span<const Probe> probes);
 
 }  // namespace embedforge::recognize

@@ -12,17 +12,15 @@ namespace {
 class Walk {
  public:
   Walk(const Graph& graph, const std::vector<Probe>& probes, const ViewOf* view_of = nullptr)
-      : graph_(graph), probes_(probes), view_of_(view_of) {
+      : graph_(graph), view_of_(view_of), setting_{probes} {
     const auto standard = graph.opsets.find("");
-    opset_ = standard == graph.opsets.end() ? 1 : standard->second;
+    if (standard != graph.opsets.end()) setting_.opset = standard->second;
+    setting_.whole = view_of != nullptr;
     for (const auto& [name, tensor] : graph.initializers) {
-      Constant constant;
-      constant.tensor = tensor;
-      constant.name = name;
-      forms_.emplace(name, std::move(constant));
+      forms_.emplace(name, Constant{tensor, false, name});
     }
     for (const ValueInfo& input : graph.inputs) {
-      has_mask_ = has_mask_ || input_role(input.name) == InputRole::kMask;
+      if (input_role(input.name) == InputRole::kMask) setting_.has_mask_input = true;
     }
     for (const ValueInfo& input : graph.inputs) {
       forms_.emplace(input.name, given_if_unknown(input.name, input_form(input)));
@@ -76,7 +74,7 @@ class Walk {
                        std::to_string(*size) + "; export with dynamic axes"};
       }
     }
-    return probe_input(*role, input.type, probes_);
+    return probe_input(*role, input.type, setting_.probes);
   }
 
   Forms visit(const Node& node) {
@@ -107,8 +105,7 @@ class Walk {
       }
       inputs.push_back(form);
     }
-    const Call call(node, std::move(inputs), probes_, masks_, opset_, has_mask_,
-                    view_of_ != nullptr);
+    const Call call(node, std::move(inputs), setting_);
     const Operator* known = find_operator(node);
     const bool rounded = view_of_ != nullptr && known != nullptr && known->rounds;
     if (rounded && !all_known) call.refuse("rounds");
@@ -117,33 +114,17 @@ class Walk {
       if (!forms.empty()) return forms;
     }
     if (all_known && can_evaluate(node)) {
-      return all_constant ? evaluate_constants(node, call) : evaluate_probes(node, call);
+      return evaluate_outputs(node, call, all_constant);
     }
     call.refuse(all_known || known == nullptr ? "is an operator that the native engine doesn't have"
                                               : "doesn't fit any part of an encoder");
   }
 
-  Forms evaluate_constants(const Node& node, const Call& call) const {
-    std::vector<Tensor> tensors(node.inputs.size());
-    std::vector<const Tensor*> inputs(node.inputs.size(), nullptr);
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      if (!call.has(i)) continue;
-      tensors[i] = plain(*call.constant(i));
-      inputs[i] = &tensors[i];
-    }
-    Forms out;
-    for (Tensor& tensor : evaluate(node, inputs, opset_)) {
-      Constant constant;
-      constant.tensor = std::move(tensor);
-      constant.name = node.outputs.at(out.size());
-      out.emplace_back(std::move(constant));
-    }
-    return out;
-  }
-
-  Forms evaluate_probes(const Node& node, const Call& call) const {
+  /// Of constants alone once, else for each probe.
+  Forms evaluate_outputs(const Node& node, const Call& call, bool constants) const {
     std::vector<Known> out(node.outputs.size());
-    for (size_t p = 0; p < probes_.size(); ++p) {
+    const size_t times = constants ? 1 : setting_.probes.size();
+    for (size_t p = 0; p < times; ++p) {
       std::vector<Tensor> tensors(node.inputs.size());
       std::vector<const Tensor*> inputs(node.inputs.size(), nullptr);
       for (size_t i = 0; i < tensors.size(); ++i) {
@@ -152,24 +133,26 @@ class Walk {
         tensors[i] = known != nullptr ? known->at[p] : plain(*call.constant(i));
         inputs[i] = &tensors[i];
       }
-      std::vector<Tensor> made = evaluate(node, inputs, opset_);
+      std::vector<Tensor> made = evaluate(node, inputs, setting_.opset);
       for (size_t i = 0; i < out.size() && i < made.size(); ++i) {
         out[i].at.push_back(std::move(made[i]));
       }
     }
     Forms forms;
     for (Known& known : out) {
-      if (known.at.size() == probes_.size()) forms.emplace_back(std::move(known));
+      if (known.at.size() != times) break;
+      if (constants) {
+        forms.emplace_back(Constant{std::move(known.at[0]), false, node.outputs[forms.size()]});
+      } else {
+        forms.emplace_back(std::move(known));
+      }
     }
     return forms;
   }
 
   const Graph& graph_;
-  const std::vector<Probe>& probes_;
   const ViewOf* view_of_;
-  MaskEffects masks_;
-  int64_t opset_ = 1;
-  bool has_mask_ = false;
+  Setting setting_;
   std::map<std::string, Form> forms_;
   std::map<std::string, int> uses_;
 };

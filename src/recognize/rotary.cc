@@ -22,34 +22,6 @@ size_t positions_of(const Call& call) {
   return static_cast<size_t>(out);
 }
 
-/// The heads of a view [batch, (heads,) sequence, columns] in any order of the first three.
-struct HeadView {
-  int64_t heads = 1;
-  int64_t stride = 0;
-  int64_t size = 0;           // of the last axis
-  int64_t column_stride = 1;  // between its columns
-};
-
-std::optional<HeadView> head_view(const View& view) {
-  HeadView out;
-  bool seen = false;
-  if (view.axes.empty() || view.axes.back().size() > 1) return std::nullopt;
-  const auto size = column_size(view.axes.back());
-  if (!size) return std::nullopt;
-  out.size = *size;
-  if (!view.axes.back().empty()) out.column_stride = view.axes.back()[0].stride;
-  for (size_t i = 0; i + 1 < view.axes.size(); ++i) {
-    for (const Atom& atom : view.axes[i]) {
-      if (atom.kind == Kind::kKey || (atom.kind == Kind::kColumn && seen)) return std::nullopt;
-      if (atom.kind != Kind::kColumn) continue;
-      seen = true;
-      out.heads = atom.size;
-      out.stride = atom.stride;
-    }
-  }
-  return out;
-}
-
 /// The same axes over rows of heads * size columns, side by side.
 View side_by_side(const View& view, int64_t size) {
   View out{view.axes, 0};
@@ -94,7 +66,6 @@ Mix as_mix(const Call& call, const Viewed& in) {
 Viewed viewed(const Call& call, Mix mix, const View& like) {
   const auto size = static_cast<int64_t>(mix.columns.size());
   const int64_t width = mix.heads * size;
-  const Ref below = mix.in.of;
   return {make(call, std::move(mix), width), side_by_side(like, size)};
 }
 
@@ -189,18 +160,13 @@ std::vector<Curve> cache_curves(const Call& call, size_t cache, size_t position_
   const Constant* table = call.constant(cache);
   if (table != nullptr && call.has(position_ids)) {
     const auto ids = call.known_or_constant(position_ids);
-    if (!ids) call.refuse("has positions that depend on the tokens' values");
-    int64_t first = 0;
-    if (ids->at[0].element_count() == 1) {
-      first = to_ints(ids->at[0])[0];
-    } else {
-      const auto meaning = index_meaning(*ids, call.probe_list());
-      if (!meaning || meaning->kind != IndexMeaning::Kind::kPosition) {
-        call.refuse("has positions that are not those of the tokens");
-      }
-      first = meaning->offset;
+    const auto meaning = ids ? index_meaning(*ids, call.probes()) : std::nullopt;
+    // One number is the position of the first token.
+    const bool one = ids && ids->at[0].element_count() == 1;
+    if (!meaning || (meaning->kind != IndexMeaning::Kind::kPosition && !one)) {
+      call.refuse("has positions that are not those of the tokens");
     }
-    out = table_curves(call, plain(*table), first);
+    out = table_curves(call, plain(*table), meaning->offset);
   } else if (const Known* known = call.known(cache)) {
     const auto half = known->at[0].dims.empty() ? 0 : known->at[0].dims.back();
     out = read_curves(call, *known, token_view(half), static_cast<size_t>(half));
@@ -209,15 +175,9 @@ std::vector<Curve> cache_curves(const Call& call, size_t cache, size_t position_
   return *out;
 }
 
-Ref turned_heads(const Call& call, const Part& from, int64_t heads, int64_t head_size,
-                 Rotary rotary, Ref written = nullptr) {
-  Rotated out;
-  out.in = from;
-  out.heads = heads;
-  out.head_size = head_size;
-  out.rotary = std::move(rotary);
-  out.written = std::move(written);
-  return make(call, std::move(out), heads * head_size);
+Ref turned_heads(const Call& call, Rotated rotated) {
+  const int64_t width = rotated.heads * rotated.head_size;
+  return make(call, std::move(rotated), width);
 }
 
 }  // namespace
@@ -242,7 +202,7 @@ Forms op::rotary_embedding(const Call& call) {
       call.refuse("has an input that is no row of heads");
     }
     const Part from{in.of, in.view.column};
-    return {Viewed{turned_heads(call, from, heads, width / heads, rotary), token_view(width)}};
+    return {Viewed{turned_heads(call, {from, heads, width / heads, rotary}), token_view(width)}};
   }
   const auto heads = head_view(in.view);
   if (!heads || heads->column_stride != 1 || heads->size < turned ||
@@ -250,7 +210,7 @@ Forms op::rotary_embedding(const Call& call) {
     call.refuse("has an input that is no row of heads");
   }
   const Part from{in.of, in.view.column};
-  return {Viewed{turned_heads(call, from, heads->heads, heads->size, rotary),
+  return {Viewed{turned_heads(call, {from, heads->heads, heads->size, rotary}),
                  side_by_side(in.view, heads->size)}};
 }
 
@@ -294,7 +254,6 @@ Viewed scaled_mix(const Call& call, const Viewed& in, double factor) {
       for (double& value : term.factors) value *= factor;
     }
   }
-  const Ref below = mix.in.of;
   return like(call, in, std::move(mix));
 }
 
@@ -348,7 +307,7 @@ Viewed rotated(const Call& call, const Viewed& in, double* scale) {
   if (!fits) call.refuse("attends with values that depend on the position other than by turning");
   *scale *= length;
   const Part from{mix->in.of, mix->in.column + first};
-  return {turned_heads(call, from, mix->heads, size, *rotary, in.of), in.view};
+  return {turned_heads(call, {from, mix->heads, size, *rotary, in.of}), in.view};
 }
 
 }  // namespace embedforge::recognize

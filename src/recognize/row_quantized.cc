@@ -69,7 +69,7 @@ std::vector<float> column_sums(const Weight& w) {
   return out;
 }
 
-Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& part,
+Viewed whole_product(const Call& call, const Viewed& at, const IntegerProduct& part,
                      const LowTerm& low) {
   const std::vector<float> sums = column_sums(part.weight);
   if (sums.size() != low.factors.size()) call.refuse("adds a term of another width");
@@ -88,14 +88,7 @@ Viewed whole_product(const Call& call, const Viewed& at, const RangeProduct& par
     out.in = scaled->in;
   }
   const int64_t n = out.weight.n;
-  const Ref in = out.in;
   return Viewed{make(call, std::move(out), n), at.view};
-}
-
-Viewed range_product(const Call& call, const Viewed& at, const IntegerProduct& integers) {
-  RangeProduct out{integers.in, integers.weight};
-  for (float& scale : out.weight.int8()->scales) scale *= 255.0F;
-  return like(call, at, out);
 }
 
 /// The quantized product `at` with its float channels, `added`; nullopt when it isn't those. Both
@@ -151,12 +144,6 @@ bool one_source(const EmbedStep::Table& a, const EmbedStep::Table& b) {
 
 }  // namespace
 
-bool is_row_quantized(const Ref& of) {
-  return of->get<Scaled>() != nullptr || of->get<Picked>() != nullptr ||
-         of->get<FromLow>() != nullptr || of->get<UnitRow>() != nullptr ||
-         of->get<LowTerm>() != nullptr || of->get<RangeProduct>() != nullptr;
-}
-
 Viewed row_bound(const Call& call, const Viewed& in, bool keep_axis) {
   Viewed out = stat_like(call, in, in.of,
                          call.node().op_type == "ReduceMax" ? StatKind::kMax : StatKind::kMin);
@@ -189,7 +176,11 @@ std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const 
       const auto* integers = left.of->get<IntegerProduct>();
       const Stat* range = bound(right.of, StatKind::kRange);
       if (integers == nullptr || !integers->by_row || range == nullptr) continue;
-      if (range->in == integers->in) return range_product(call, left, *integers);
+      if (integers->whole || range->in != integers->in) continue;
+      IntegerProduct out = *integers;
+      out.whole = true;
+      for (float& scale : out.weight.int8()->scales) scale *= 255.0F;
+      return like(call, left, out);
     }
     if (op == "Add") {
       const auto* product = left.of->get<Linear>();
@@ -197,9 +188,9 @@ std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const 
       if (product != nullptr && floats != nullptr) {
         if (auto out = with_float_channels(call, left, right)) return out;
       }
-      const auto* part = left.of->get<RangeProduct>();
+      const auto* part = left.of->get<IntegerProduct>();
       const auto* low = right.of->get<LowTerm>();
-      if (part == nullptr || low == nullptr || part->in != low->in) continue;
+      if (part == nullptr || !part->whole || low == nullptr || part->in != low->in) continue;
       return whole_product(call, left, *part, *low);
     }
   }
@@ -209,7 +200,8 @@ std::optional<Viewed> row_quantization(const Call& call, const Viewed& a, const 
 std::optional<Viewed> row_scaled(const Call& call, const Viewed& in,
                                  const std::vector<float>& factors) {
   if (const auto* integers = in.of->get<IntegerProduct>(); integers != nullptr) {
-    if (!integers->by_row || factors.size() != integers->weight.int8()->scales.size())
+    if (!integers->by_row || integers->whole ||
+        factors.size() != integers->weight.int8()->scales.size())
       return std::nullopt;
     IntegerProduct out = *integers;
     for (size_t n = 0; n < factors.size(); ++n) out.weight.int8()->scales[n] *= factors[n];
@@ -227,8 +219,7 @@ std::optional<Viewed> row_scaled(const Call& call, const Viewed& in,
   // come): part of a quantization, or refused later.
   const auto* norm = in.of->get<Norm>();
   const bool plain = (norm == nullptr || is_complete(*norm) || leaves_out(factors)) &&
-                     in.of->get<Stat>() == nullptr && in.of->get<QuantScale>() == nullptr &&
-                     in.of->get<Scores>() == nullptr;
+                     !is_any<Stat, QuantScale, Scores>(in.of);
   if (!plain || static_cast<int64_t>(factors.size()) != in.of->width ||
       !is_row_major(in.view, in.of->width)) {
     return std::nullopt;

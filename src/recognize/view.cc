@@ -148,6 +148,26 @@ std::optional<View> slice(const View& view, size_t axis, int64_t start, int64_t 
   return out;
 }
 
+std::optional<HeadView> head_view(const View& view) {
+  HeadView out;
+  bool seen = false;
+  if (view.axes.empty() || view.axes.back().size() > 1) return std::nullopt;
+  const auto size = column_size(view.axes.back());
+  if (!size) return std::nullopt;
+  out.size = *size;
+  if (!view.axes.back().empty()) out.column_stride = view.axes.back()[0].stride;
+  for (size_t i = 0; i + 1 < view.axes.size(); ++i) {
+    for (const Atom& atom : view.axes[i]) {
+      if (atom.kind == Kind::kKey || (atom.kind == Kind::kColumn && seen)) return std::nullopt;
+      if (atom.kind != Kind::kColumn) continue;
+      seen = true;
+      out.heads = atom.size;
+      out.stride = atom.stride;
+    }
+  }
+  return out;
+}
+
 bool same_axes(const View& a, const View& b) {
   return without_ones_in_front(a.axes) == without_ones_in_front(b.axes);
 }

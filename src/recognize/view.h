@@ -30,6 +30,15 @@ View transpose(const View& view, std::span<const int64_t> order);
 /// `size` elements from `start` along an axis of columns.
 std::optional<View> slice(const View& view, size_t axis, int64_t start, int64_t size);
 
+/// The heads of a view [batch, (heads,) sequence, columns] in any order of the first three.
+struct HeadView {
+  int64_t heads = 1;
+  int64_t stride = 0;
+  int64_t size = 0;           // of the last axis
+  int64_t column_stride = 1;  // between its columns
+};
+std::optional<HeadView> head_view(const View& view);
+
 /// True for two views with the same axes (an axis of size 1 in front doesn't count) and the same
 /// columns.
 bool same_elements(const View& a, const View& b);

@@ -9,8 +9,8 @@
 namespace embedforge {
 namespace {
 
-using testing::ElementsAre;
-using testing::FloatNear;
+using ::testing::ElementsAre;
+using ::testing::FloatNear;
 
 constexpr float kRows[] = {1, -2, 3, 4, 5, -6};  // three tokens of two values
 
