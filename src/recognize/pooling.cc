@@ -25,10 +25,9 @@ Viewed pooled(const Call& call, const Ref& in, Pooling kind, const View& view) {
 Forms op::gather_nd(const Call& call) {
   const Viewed in = call.tokens(0);
   const Known* places = call.known(1);
-  const auto last = [](double n) { return n - 1; };
   const bool fits = is_tokens(in) && places != nullptr && places->at[0].dims.size() == 2 &&
                     call.node().int_attribute("batch_dims", 0) == 1 &&
-                    is_length(*places, last, call.probes());
+                    is_last_token(*places, call.probes());
   if (!fits) call.refuse("picks tokens other than the last of each sequence");
   return {pooled(call, in.of, Pooling::kLast, sequence_view(in.of->width))};
 }

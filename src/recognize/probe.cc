@@ -128,6 +128,16 @@ bool is_length(const Known& value, double (*f)(double), std::span<const Probe> p
   });
 }
 
+bool is_last_token(const Known& value, std::span<const Probe> probes) {
+  const auto is_place = [](double x, const Probe& probe, int64_t row, int64_t) {
+    const auto last = static_cast<int64_t>(x);
+    return last >= 0 && last < probe.sequence && probe.attended(row, last) &&
+           probe.rank(row, last) + 1 == probe.length(row);
+  };
+  const auto before_count = [](double n) { return n - 1; };
+  return for_all(value, probes, false, is_place) || is_length(value, before_count, probes);
+}
+
 std::optional<IndexMeaning> index_meaning(const Known& indices, std::span<const Probe> probes) {
   using Kind = IndexMeaning::Kind;
   // Where one sequence's worth of rows serves all of the batch, only positions and fixed indices

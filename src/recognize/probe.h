@@ -54,6 +54,9 @@ bool is_token_mask(const Known& value, double attended, double padding,
 /// True when each element is f(length of its sequence). Shape [batch] and any further axes.
 bool is_length(const Known& value, double (*f)(double), std::span<const Probe> probes);
 
+/// True when each element is the place of its sequence's last token (or that among the tokens).
+bool is_last_token(const Known& value, std::span<const Probe> probes);
+
 /// What a table is indexed by. Shape [batch, sequence], [1, sequence] or [sequence].
 struct IndexMeaning {
   enum class Kind { kTokenId, kTokenType, kPosition, kFixed } kind = Kind::kFixed;

@@ -88,6 +88,28 @@ TEST(IndexMeaning, TellsPositionsInTheRowFromThoseAmongTheTokens) {
       kProbes));
 }
 
+TEST(LastToken, IsTheLastInTheRowOrAmongTheTokens) {
+  const auto by_row = [](const std::function<int64_t(const Probe&, int64_t row)>& value) {
+    Known out;
+    for (const Probe& probe : kProbes) {
+      std::vector<int64_t> values;
+      for (int64_t row = 0; row < probe.batch; ++row) values.push_back(value(probe, row));
+      out.at.push_back(Tensor::from_ints({probe.batch}, std::move(values)));
+    }
+    return out;
+  };
+  const auto last = [](const Probe& probe, int64_t row) {
+    int64_t out = probe.sequence - 1;
+    while (!probe.attended(row, out)) --out;
+    return out;
+  };
+  const auto count = [](const Probe& probe, int64_t row) { return probe.length(row) - 1; };
+  const auto end = [](const Probe& probe, int64_t) { return probe.sequence - 1; };
+  EXPECT_TRUE(is_last_token(by_row(last), kProbes));
+  EXPECT_TRUE(is_last_token(by_row(count), kProbes));
+  EXPECT_FALSE(is_last_token(by_row(end), kProbes));
+}
+
 TEST(MaskEffect, ReadsPaddingOnEverySide) {
   const MaskEffect effect = effect_of(by_pair([](const Probe& p, int64_t row, int64_t, int64_t k) {
     return p.attended(row, k) ? 0.0 : kVeryNegative;
