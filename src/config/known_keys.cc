@@ -41,12 +41,17 @@ void check_keys(const JsonFile& file, std::initializer_list<KeyTable> tables,
                 const Notices& notices) {
   for (const auto& [name, value] : file.value().items()) {
     const KnownKey* key = find_key(tables, name);
-    if (key == nullptr) {
-      notices.tell(file.name() + ": key \"" + name +
-                   "\" is not known; if it changes what the model computes, it is not obeyed");
-    } else if (key->use == KnownKey::Use::kOnly) {
-      check_value(file, *key, value);
-    }
+    if (key != nullptr && key->use == KnownKey::Use::kOnly) check_value(file, *key, value);
+  }
+  tell_unknown_keys(file, tables, notices);
+}
+
+void tell_unknown_keys(const JsonFile& file, std::initializer_list<KeyTable> tables,
+                       const Notices& notices) {
+  for (const auto& [name, value] : file.value().items()) {
+    if (find_key(tables, name) != nullptr) continue;
+    notices.tell(file.name() + ": key \"" + name +
+                 "\" is not known; if it changes what the model computes, it is not obeyed");
   }
 }
 

@@ -40,5 +40,8 @@ using KeyTable = std::span<const KnownKey>;
 /// values that are supported; what notices.tell() throws.
 void check_keys(const JsonFile& file, std::initializer_list<KeyTable> tables,
                 const Notices& notices);
+/// Tells the keys that no table has, and refuses no setting.
+void tell_unknown_keys(const JsonFile& file, std::initializer_list<KeyTable> tables,
+                       const Notices& notices);
 
 }  // namespace embedforge
