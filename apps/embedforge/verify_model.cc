@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +16,11 @@
 #include "config/model_config.h"
 #include "convert/bert.h"
 #include "convert/reference.h"
+#include "embed/head.h"
 #include "embedforge/embedder.h"
 #include "embedforge/error.h"
+#include "embedforge/vectors.h"
+#include "engine/head.h"
 #include "hub/hub.h"
 #include "output.h"
 #include "tokenize/tokenizer.h"
@@ -33,21 +38,16 @@ constexpr std::array<std::string_view, 5> kTexts = {
 // keep 1e-5 of that.
 constexpr double kTolerance = 1e-4;
 
-/// Mean or first token of the reference's rows, by the first pooling mode.
-std::vector<double> pooled(const std::vector<double>& hidden, size_t width, Pooling mode) {
-  const size_t tokens = mode == Pooling::kCls ? 1 : hidden.size() / width;
-  std::vector<double> sum(width, 0.0);
-  for (size_t t = 0; t < tokens; ++t) {
-    for (size_t j = 0; j < width; ++j)
-      sum[j] += hidden[t * width + j] / static_cast<double>(tokens);
-  }
-  return sum;
-}
-
-void scale_to_unit_length(std::vector<double>& values) {
-  double squares = 0;
-  for (const double value : values) squares += value * value;
-  for (double& value : values) value /= std::max(std::sqrt(squares), 1e-12);
+/// What pooling and the modules after it make of the reference's rows, cut and normalized as the
+/// model's files say.
+Matrix vector_of(const Head& head, const ModelConfig& config, const std::vector<double>& hidden) {
+  const std::vector<float> rows(hidden.begin(), hidden.end());
+  Matrix out{1, head.width(), std::vector<float>(head.width())};
+  head.apply(rows.data(), rows.size() / static_cast<size_t>(config.hidden_size), 0,
+             out.values.data());
+  const auto cut = static_cast<size_t>(config.truncate_dim);
+  cut_and_normalize(out, cut < head.width() ? cut : 0, config.normalize);
+  return out;
 }
 
 }  // namespace
@@ -55,6 +55,10 @@ void scale_to_unit_length(std::vector<double>& values) {
 void check_can_verify(const std::string& checkpoint) {
   const ModelConfig config =
       read_model_config(resolve_model(checkpoint, PullWhat::kWeights).folder);
+  if (config.scores) {
+    throw_not_supported("--verify computes embeddings only, and " + checkpoint +
+                        " is a cross-encoder; leave it out");
+  }
   if (config.architecture == "bert") return;
   throw_not_supported("--verify computes model_type \"bert\" only, and " + checkpoint + " is \"" +
                       config.architecture + "\"; leave it out");
@@ -66,20 +70,25 @@ void verify_model(const std::string& checkpoint, const std::filesystem::path& wr
   const BertConfig bert = read_bert_config(JsonFile::read(config.transformer / "config.json"));
   const TensorMap weights = bert_weights(bert, read_checkpoint(config.transformer).tensors);
   const Tokenizer tokenizer = Tokenizer::load(config.transformer);
-  const Pooling mode = config.pooling.front() == Pooling::kCls ? Pooling::kCls : Pooling::kMean;
-  const Embedder embedder = Embedder::load(
-      written.string(), {.pooling = mode == Pooling::kCls ? Pooling::kCls : Pooling::kMean});
-  const Matrix vectors = embedder.encode(kTexts, {.normalize = config.normalize});
+  const Head head(read_head(config, std::nullopt, static_cast<size_t>(bert.hidden_size)),
+                  static_cast<size_t>(bert.hidden_size));
+  const Embedder embedder = Embedder::load(written.string());
+  const Matrix vectors =
+      embedder.encode(kTexts, {.normalize = config.normalize, .prompt = std::string()});
 
   double largest = 0;
   for (size_t i = 0; i < kTexts.size(); ++i) {
     std::vector<int32_t> ids;
-    tokenizer.append_ids(kTexts[i], {.max_length = static_cast<size_t>(config.max_length)}, ids);
-    std::vector<double> expected =
-        pooled(bert_reference(bert, weights, ids), static_cast<size_t>(bert.hidden_size), mode);
-    if (config.normalize) scale_to_unit_length(expected);
-    for (size_t j = 0; j < expected.size(); ++j) {
-      largest = std::max(largest, std::abs(expected[j] - static_cast<double>(vectors.row(i)[j])));
+    tokenizer.append_ids(kTexts[i], {.max_length = embedder.max_length()}, ids);
+    const Matrix expected = vector_of(head, config, bert_reference(bert, weights, ids));
+    if (vectors.columns != expected.columns) {
+      throw Error(ErrorCode::kBug,
+                  fmt::format("{}: gives {} values, expected {}", embedder.model_path(),
+                              vectors.columns, expected.columns));
+    }
+    for (size_t j = 0; j < expected.columns; ++j) {
+      largest = std::max(largest, std::abs(static_cast<double>(expected.values[j]) -
+                                           static_cast<double>(vectors.row(i)[j])));
     }
   }
   print(fmt::format("verify: largest difference to the checkpoint {:.1e} over {} texts\n", largest,

@@ -23,7 +23,8 @@ class Reranker {
   Reranker& operator=(Reranker&&) noexcept;
   ~Reranker();
 
-  /// One score a text, in the order of the texts: 1 / (1 + e^-logit), or the logit when `raw`.
+  /// One score a text, in the order of the texts: 1 / (1 + e^-logit), or the logit when `raw`
+  /// or when the model's files name torch.nn.Identity.
   /// Errors: kBadInput for invalid UTF-8 (the text's index).
   std::vector<float> score(std::string_view query, std::span<const std::string> texts,
                            bool raw = false) const;

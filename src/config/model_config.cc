@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/json_file.h"
+#include "config/model_keys.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -44,8 +45,7 @@ Pooling mode_by_name(const std::string& name, const std::string& file) {
                       "weightedmean and lasttoken");
 }
 
-void read_pooling(const std::filesystem::path& folder, ModelConfig& config) {
-  const JsonFile file = JsonFile::read(folder / "config.json");
+void read_pooling(const JsonFile& file, ModelConfig& config) {
   config.include_prompt = file.boolean("include_prompt", true);
   config.pooling.clear();
   if (const nlohmann::json* named = file.find("pooling_mode")) {
@@ -87,57 +87,71 @@ std::string dense_activation(const JsonFile& file) {
   const std::string given = file.string("activation_function", "torch.nn.modules.activation.Tanh");
   const std::string name = given.substr(given.rfind('.') + 1);
   for (const auto& [theirs, ours] : kNames) {
-    if (name == theirs) return ours;
+    if (given.starts_with("torch.nn.") && name == theirs) return ours;
   }
   throw_not_supported(file.name() + ": activation_function \"" + given +
                       "\" is not supported (supported: Identity, Tanh, ReLU, GELU, Sigmoid, SiLU)");
 }
 
-HeadModule read_dense(const std::filesystem::path& folder) {
-  const JsonFile file = JsonFile::read(folder / "config.json");
-  if (file.string("module_input_name", "sentence_embedding") != "sentence_embedding" ||
-      file.string("module_output_name", "sentence_embedding") != "sentence_embedding") {
-    throw_not_supported(file.name() +
-                        ": module_input_name and module_output_name other than "
-                        "\"sentence_embedding\" are not supported");
-  }
+HeadModule read_dense(const JsonFile& file, const std::filesystem::path& folder) {
   return {HeadModule::Kind::kDense,     folder,
           file.positive("in_features"), file.positive("out_features"),
           file.boolean("bias", true),   dense_activation(file)};
 }
 
-void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
+/// One module after the Transformer. Errors: kNotSupported for one that isn't handled, with `name`.
+void read_module(const JsonFile& module, const std::string& kind,
+                 const std::filesystem::path& folder, const Notices& notices, ModelConfig& config) {
+  const std::filesystem::path path = folder / "config.json";
+  const bool needs_file = kind == "Pooling" || kind == "Dense";
+  std::error_code ignored;
+  const JsonFile file = needs_file || std::filesystem::exists(path, ignored)
+                            ? JsonFile::read(path)
+                            : JsonFile::of(nlohmann::json::object(), path.string());
+  const bool pooled = !config.scores;
+  if (kind == "Pooling" && !pooled) {
+    read_pooling(file, config);
+    config.scores = false;
+  } else if (kind == "Normalize" && pooled) {
+    config.normalize = true;
+  } else if (kind == "Dense" && pooled) {
+    config.head.push_back(read_dense(file, folder));
+  } else if (kind == "LayerNorm" && pooled) {
+    config.head.push_back({HeadModule::Kind::kLayerNorm, folder});
+  } else if (kind != "Dropout") {  // which does nothing once a model is trained
+    throw_not_supported(module.name() + ": type \"" + module.string("type", "") +
+                        "\" is not supported here; supported is Transformer, then Pooling, then "
+                        "Dense and LayerNorm, then Normalize");
+  }
+  check_module_keys(file, kind, notices);
+}
+
+void read_modules(const std::filesystem::path& folder, const Notices& notices,
+                  ModelConfig& config) {
   const std::filesystem::path path = folder / "modules.json";
   const nlohmann::json modules = read_json(path);
   if (!modules.is_array()) throw_bad_input(path.string() + ": must hold a JSON array of modules");
   config.has_modules = true;
-  bool pooled = false;
+  config.scores = true;  // until a Pooling is found
   for (size_t i = 0; i < modules.size(); ++i) {
     const std::string name = path.string() + " module " + std::to_string(i);
     const JsonFile module = JsonFile::of(modules[i], name);
+    check_module_entry(module, notices);
     const std::string type = module.string("type", "");
-    const std::string_view kind = std::string_view(type).substr(type.rfind('.') + 1);
+    if (!type.starts_with("sentence_transformers.")) {
+      throw_not_supported(name + ": type \"" + type + "\" is code of another package");
+    }
     if (config.normalize) {
       throw_not_supported(name + ": a module after Normalize (" + type + ") is not supported");
     }
+    const std::string kind = type.substr(type.rfind('.') + 1);
+    config.module_folders.push_back(module_folder(folder, module));
     if (kind == "Transformer" && i == 0) {
-      config.transformer = module_folder(folder, module);
-    } else if (kind == "Pooling" && !pooled) {
-      read_pooling(module_folder(folder, module), config);
-      pooled = true;
-    } else if (kind == "Normalize" && pooled) {
-      config.normalize = true;
-    } else if (kind == "Dense" && pooled) {
-      config.head.push_back(read_dense(module_folder(folder, module)));
-    } else if (kind == "LayerNorm" && pooled) {
-      config.head.push_back({HeadModule::Kind::kLayerNorm, module_folder(folder, module)});
-    } else if (kind != "Dropout") {  // which does nothing once a model is trained
-      throw_not_supported(name + ": type \"" + type +
-                          "\" is not supported here; supported is Transformer, then Pooling, then "
-                          "Dense and LayerNorm, then Normalize");
+      config.transformer = config.module_folders.back();
+    } else {
+      read_module(module, kind, config.module_folders.back(), notices, config);
     }
   }
-  if (!pooled) throw_not_supported(path.string() + ": has no Pooling module");
 }
 
 /// The tokenizer's own limit; nullopt when it says none (transformers writes 1e30 then).
@@ -149,14 +163,22 @@ std::optional<int64_t> tokenizer_limit(const std::filesystem::path& folder) {
   return static_cast<int64_t>(limit);
 }
 
-void read_length(ModelConfig& config) {
+void read_length(const Notices& notices, ModelConfig& config) {
+  std::string task = "feature-extraction";
   for (const char* name : kLengthFiles) {
     const auto file = JsonFile::read_if_present(config.transformer / name);
-    if (!file) continue;
+    if (!file || file->value().empty()) continue;
     config.lower_case = file->boolean("do_lower_case", false);
     if (file->find("max_seq_length") != nullptr)
       config.max_length = file->positive("max_seq_length");
+    task = file->string("transformer_task", task);
+    check_transformer_keys(*file, task == "sequence-classification", notices);
     break;
+  }
+  if (config.has_modules && config.scores != (task == "sequence-classification")) {
+    throw_not_supported((config.transformer / "modules.json").string() + ": has " +
+                        (config.scores ? "no Pooling module" : "a Pooling module") +
+                        ", and transformer_task is \"" + task + "\"");
   }
   if (config.max_length > 0) return;
   config.max_length = config.max_position_embeddings;
@@ -165,24 +187,52 @@ void read_length(ModelConfig& config) {
   }
 }
 
-void read_prompts(const std::filesystem::path& folder, ModelConfig& config) {
-  const auto file = JsonFile::read_if_present(folder / "config_sentence_transformers.json");
-  if (!file) return;
-  config.default_prompt_name = file->string("default_prompt_name", "");
-  const nlohmann::json* prompts = file->find("prompts");
-  if (prompts == nullptr) return;
-  if (!prompts->is_object())
-    throw_bad_input(file->name() + ": field \"prompts\" must be an object");
-  for (const auto& [key, value] : prompts->items()) {
+void read_prompts(const JsonFile& file, ModelConfig& config) {
+  config.default_prompt_name = file.string("default_prompt_name", "");
+  const nlohmann::json* found = file.find("prompts");
+  const nlohmann::json prompts = found == nullptr ? nlohmann::json::object() : *found;
+  if (!prompts.is_object()) throw_bad_input(file.name() + ": field \"prompts\" must be an object");
+  for (const auto& [key, value] : prompts.items()) {
+    if (value.is_null()) continue;
     if (!value.is_string()) {
-      throw_bad_input(file->name() + ": field \"prompts\": \"" + key + "\" must be a string");
+      throw_bad_input(file.name() + ": field \"prompts\": \"" + key + "\" must be a string");
     }
     config.prompts[key] = value.get<std::string>();
   }
+  config.own_prompts = !config.prompts.empty();
   if (!config.default_prompt_name.empty() && !config.prompts.contains(config.default_prompt_name)) {
-    throw_bad_input(file->name() + ": default_prompt_name \"" + config.default_prompt_name +
+    throw_bad_input(file.name() + ": default_prompt_name \"" + config.default_prompt_name +
                     "\" is not among the prompts");
   }
+}
+
+/// The class that makes a score of a logit, by its full name; "" leaves what is there.
+void read_score_activation(const JsonFile& file, const std::string& key, ModelConfig& config) {
+  const std::string name = file.string(key, "");
+  if (name.empty()) return;
+  config.sigmoid = name == "torch.nn.modules.activation.Sigmoid" || name == "torch.nn.Sigmoid";
+  if (config.sigmoid || name == "torch.nn.modules.linear.Identity" || name == "torch.nn.Identity")
+    return;
+  throw_not_supported(file.name() + ": " + key + " is \"" + name +
+                      "\"; supported are torch.nn.Sigmoid and torch.nn.Identity");
+}
+
+/// config_sentence_transformers.json.
+void read_sentence_transformers(const std::filesystem::path& folder, const Notices& notices,
+                                ModelConfig& config) {
+  const auto file = JsonFile::read_if_present(folder / "config_sentence_transformers.json");
+  if (!file) return;
+  read_prompts(*file, config);
+  if (file->find("truncate_dim") != nullptr) config.truncate_dim = file->positive("truncate_dim");
+  read_score_activation(*file, "activation_fn", config);
+  check_sentence_transformers_keys(*file, notices);
+}
+
+/// Whether the first architecture that config.json names ends so.
+bool is_for(const JsonFile& model, const std::string& task) {
+  const nlohmann::json* names = model.find("architectures");
+  return names != nullptr && names->is_array() && !names->empty() && names->front().is_string() &&
+         names->front().get<std::string>().ends_with(task);
 }
 
 /// The first of several names that a field has; 0 when none is there.
@@ -193,25 +243,42 @@ int64_t first_integer(const JsonFile& file, std::initializer_list<const char*> n
   return 0;
 }
 
+void read_transformer(const JsonFile& model, const Notices& notices, ModelConfig& config) {
+  config.architecture = model.string("model_type", "");
+  config.hidden_size = first_integer(model, {"hidden_size", "n_embd", "dim"});
+  config.max_position_embeddings =
+      std::max<int64_t>(0, first_integer(model, {"max_position_embeddings", "n_positions"}));
+  config.pad_token_id = model.integer("pad_token_id", 0);
+  const nlohmann::json* own = model.find("sentence_transformers");
+  if (own != nullptr && own->is_object() && own->contains("activation_fn")) {
+    read_score_activation(JsonFile::of(*own, model.name() + ": sentence_transformers"),
+                          "activation_fn", config);
+  } else {
+    read_score_activation(model, "sbert_ce_default_activation_function", config);
+  }
+  if (!config.has_modules) {
+    config.scores = is_for(model, "ForSequenceClassification");
+    const bool causal = !model.value().contains("is_causal") || model.boolean("is_causal", false);
+    if (is_for(model, "ForCausalLM") && causal) config.pooling = {Pooling::kLast};
+  }
+  tell_unknown_model_keys(model, notices);
+}
+
 }  // namespace
 
-ModelConfig read_model_config(const std::filesystem::path& folder) {
+ModelConfig read_model_config(const std::filesystem::path& folder, const Notices& notices) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
     throw_bad_input(folder.string() + ": no such folder");
   }
   ModelConfig config;
   config.transformer = folder;
-  if (std::filesystem::exists(folder / "modules.json", ignored)) read_modules(folder, config);
-  if (const auto model = JsonFile::read_if_present(config.transformer / "config.json")) {
-    config.architecture = model->string("model_type", "");
-    config.hidden_size = first_integer(*model, {"hidden_size", "n_embd", "dim"});
-    config.max_position_embeddings =
-        std::max<int64_t>(0, first_integer(*model, {"max_position_embeddings", "n_positions"}));
-    config.pad_token_id = model->integer("pad_token_id", 0);
-  }
-  read_length(config);
-  read_prompts(folder, config);
+  if (std::filesystem::exists(folder / "modules.json", ignored))
+    read_modules(folder, notices, config);
+  if (const auto model = JsonFile::read_if_present(config.transformer / "config.json"))
+    read_transformer(*model, notices, config);
+  read_length(notices, config);
+  read_sentence_transformers(folder, notices, config);
   if (config.architecture == "nomic_bert" && config.prompts.empty()) {
     // nomic-embed-text's page names these; its configuration doesn't.
     config.prompts = {{"query", "search_query: "},        {"document", "search_document: "},

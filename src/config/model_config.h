@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/known_keys.h"
 #include "embedforge/pooling.h"
 
 namespace embedforge {
@@ -45,12 +46,19 @@ struct ModelConfig {
   bool normalize = false;        // modules.json has a Normalize module
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name;
+  int64_t truncate_dim = 0;  // config_sentence_transformers.json's: vectors are cut to it; 0: not
+  /// modules.json, or without one the architecture that config.json names, gives scores of pairs.
+  bool scores = false;
+  /// What a cross-encoder's score is made of its one logit with: sigmoid, or the logit itself.
+  bool sigmoid = true;
+  bool own_prompts = false;  // the prompts are the folder's, not this package's
+  std::vector<std::filesystem::path> module_folders;  // that modules.json names
   bool has_modules = false;  // false: no modules.json, the defaults above are a guess as
                              // sentence-transformers makes it
 };
 
-/// Errors: kBadInput with file and field; kNotSupported for a module type that isn't handled
-/// (named).
-ModelConfig read_model_config(const std::filesystem::path& folder);
+/// Errors: kBadInput with file and field; kNotSupported for a module type or a setting that isn't
+/// handled (named); as notices.tell() for keys that no table knows.
+ModelConfig read_model_config(const std::filesystem::path& folder, const Notices& notices = {});
 
 }  // namespace embedforge

@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "config/model_keys.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -28,40 +29,40 @@ constexpr std::array<Architecture, 10> kArchitectures = {{
 
 constexpr int64_t kMaxLayers = 1000;
 
-/// "encoder.layer.5" of "encoder.layer.5.output.dense.weight"; "" where no part is a number.
-std::string layer_of(const std::string& tensor) {
-  for (size_t begin = 0; begin < tensor.size();) {
-    const size_t end = std::min(tensor.find('.', begin), tensor.size());
-    const std::string_view part = std::string_view(tensor).substr(begin, end - begin);
-    if (!part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos)
-      return tensor.substr(0, end);
-    begin = end + 1;
-  }
-  return "";
+/// Beginnings of the names of tensors, behind the encoder's prefix or none, that no embedding
+/// needs: poolers, heads of pretraining and of other tasks, and what is computed anew.
+constexpr const char* kHeads[] = {"pooler.dense.",
+                                  "cls.predictions.",
+                                  "cls.seq_relationship.",
+                                  "lm_head.",
+                                  "vocab_transform.",
+                                  "vocab_layer_norm.",
+                                  "vocab_projector.",
+                                  "qa_outputs.",
+                                  "classifier.",
+                                  "pre_classifier.",
+                                  "score.",
+                                  "head.dense.",
+                                  "head.norm.",
+                                  "decoder.",
+                                  "embeddings.position_ids",
+                                  "embeddings.token_type_ids",
+                                  "rotary_emb.inv_freq"};
+
+bool is_unneeded(std::string_view name) {
+  return std::ranges::any_of(kHeads, [&](const char* head) { return name.starts_with(head); }) ||
+         name.ends_with(".rotary_emb.inv_freq");
 }
 
-/// A checkpoint with more layers than config.json asks for is another model's.
-void refuse_further_layers(const EncoderSource& source, const BuiltEncoder& built) {
-  std::set<std::string> layers;
-  for (const auto& [name, tensor] : built.graph.initializers) layers.insert(layer_of(name));
+/// What nothing reads belongs to a model that this isn't: more layers, a projection, an adapter.
+void refuse_unread(const EncoderSource& source, const std::string& prefix) {
   for (const auto& [name, tensor] : source.tensors) {
-    if (!name.starts_with(built.prefix)) continue;
-    const std::string layer = layer_of(name.substr(built.prefix.size()));
-    const std::string first = layer.substr(0, layer.rfind('.') + 1) + "0";
-    if (layers.contains(layer) || !layers.contains(first)) continue;
-    throw_bad_input("tensor \"" + name + "\": " + source.config.name() +
-                    " asks for fewer layers than the checkpoint has");
+    if (source.used->contains(name) || is_unneeded(name)) continue;
+    if (name.starts_with(prefix) && is_unneeded(std::string_view(name).substr(prefix.size())))
+      continue;
+    throw_bad_input("tensor \"" + name + "\": nothing reads it; the model that " +
+                    source.config.name() + " describes has no such tensor");
   }
-}
-
-bool is_classifier(const JsonFile& config) {
-  const nlohmann::json* names = config.find("architectures");
-  if (names == nullptr || !names->is_array()) return false;
-  for (const nlohmann::json& name : *names) {
-    if (name.is_string() && name.get<std::string>().ends_with("ForSequenceClassification"))
-      return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -81,9 +82,14 @@ const Architecture& find_architecture(const JsonFile& config) {
 }
 
 BuiltEncoder build_encoder(const EncoderSource& source) {
-  BuiltEncoder out = find_architecture(source.config).build(source);
-  refuse_further_layers(source, out);
-  if (is_classifier(source.config)) add_classifier(source, out);
+  const Architecture& architecture = find_architecture(source.config);
+  check_model_keys(source.config, {});  // settings; unknown keys were told of when it was read
+  std::set<std::string> used;
+  EncoderSource counted = source;
+  counted.used = &used;
+  BuiltEncoder out = architecture.build(counted);
+  if (source.classifier) add_classifier(counted, out);
+  refuse_unread(counted, out.prefix);
   return out;
 }
 
@@ -101,27 +107,37 @@ void check_heads(const JsonFile& config, int64_t hidden_size, int64_t heads) {
 
 double rotary_base(const JsonFile& config, const std::string& kind, const std::string& key,
                    double otherwise) {
-  const auto refuse = [&](const std::string& what) {
-    throw_not_supported(config.name() + ": " + what + " of rotary positions is not supported");
-  };
-  if (config.find("rope_scaling") != nullptr) refuse("rope_scaling");
+  otherwise = config.number(key, otherwise);
   const nlohmann::json* all = config.find("rope_parameters");
-  if (all == nullptr) return config.number(key, otherwise);
+  if (all == nullptr) return otherwise;
   JsonFile own = JsonFile::of(*all, config.name() + ": rope_parameters");
-  if (const nlohmann::json* one = own.find(kind)) own = JsonFile::of(*one, own.name());
-  const std::string type = own.string("rope_type", "default");
-  if (type != "default") refuse("rope_type \"" + type + "\"");
-  if (own.number("partial_rotary_factor", 1) != 1) refuse("partial_rotary_factor");
+  const bool nested = std::ranges::any_of(*all, [](const auto& each) { return each.is_object(); });
+  if (nested && kind.empty())
+    throw_not_supported(own.name() + " by the kinds of layers are not supported here");
+  if (!kind.empty()) {
+    if (!nested && !all->empty())
+      throw_not_supported(own.name() + " must be given for each kind of layers");
+    const nlohmann::json* one = own.find(kind);
+    own = JsonFile::of(one == nullptr ? nlohmann::json::object() : *one, own.name() + " " + kind);
+  }
+  static constexpr KnownKey kKeys[] = {
+      {"rope_theta"},
+      {"rope_type", KnownKey::Use::kOnly, R"(["default"])"},
+      {"type", KnownKey::Use::kOnly, R"(["default"])"},
+      {"partial_rotary_factor", KnownKey::Use::kOnly, "[1.0, 1]"},
+      {"factor", KnownKey::Use::kHarmless},  // of a rope_type that scales
+      {"original_max_position_embeddings", KnownKey::Use::kHarmless}};
+  check_keys(own, {kKeys}, {.strict = true});
   return own.number("rope_theta", otherwise);
 }
 
 std::vector<bool> full_attention_layers(const JsonFile& config, int64_t layers,
-                                        const std::string& key) {
+                                        const std::string& key, int64_t otherwise, int64_t last) {
   std::vector<bool> out;
   const nlohmann::json* types = config.find("layer_types");
   if (types == nullptr) {
-    const int64_t every = config.positive(key);
-    for (int64_t i = 0; i < layers; ++i) out.push_back(i % every == 0);
+    const int64_t every = config.find(key) == nullptr ? otherwise : config.positive(key);
+    for (int64_t i = 0; i < layers; ++i) out.push_back((i + last) % every == 0);
     return out;
   }
   if (!types->is_array() || types->size() != static_cast<size_t>(layers)) {

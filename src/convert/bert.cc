@@ -60,7 +60,7 @@ Graph build_bert(const BertConfig& config, const TensorMap& weights, int opset) 
 
 BuiltEncoder build_bert_encoder(const EncoderSource& source) {
   const BertConfig config = read_bert_config(source.config);
-  const TensorMap weights = bert_weights(config, source.tensors);
+  const TensorMap weights = bert_weights(config, source.tensors, source.used);
   return {build_bert(config, weights, source.opset), config.hidden_size,
           find_prefix(source.tensors, "embeddings.word_embeddings.weight", "bert.")};
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
@@ -34,8 +35,9 @@ BertConfig read_bert_config(const JsonFile& file);
 /// The checkpoint's tensors under their names without prefix ("embeddings.word_embeddings.weight"),
 /// as float32, checked: every tensor that the encoder needs is there and has the shape that
 /// config.json gives. Others (pooler, heads) are left out. Errors: kBadInput with the tensor, the
-/// shape expected and the shape found.
-TensorMap bert_weights(const BertConfig& config, const TensorMap& checkpoint);
+/// shape expected and the shape found. `used` as Blocks takes it.
+TensorMap bert_weights(const BertConfig& config, const TensorMap& checkpoint,
+                       std::set<std::string>* used = nullptr);
 
 /// Inputs input_ids, attention_mask, token_type_ids: int64 [batch, sequence]. Output
 /// last_hidden_state: float32 [batch, sequence, hidden]. Weights of linear layers are stored [in,

@@ -49,15 +49,6 @@ std::vector<Expected> expected_tensors(const BertConfig& config) {
 }  // namespace
 
 BertConfig read_bert_config(const JsonFile& file) {
-  const std::string& path = file.name();
-  const std::string positions = file.string("position_embedding_type", "absolute");
-  if (positions != "absolute") {
-    throw_not_supported(path + ": position_embedding_type \"" + positions +
-                        "\" is not supported (supported: absolute)");
-  }
-  if (file.boolean("is_decoder", false)) {
-    throw_not_supported(path + ": is_decoder is true; only encoders are supported");
-  }
   BertConfig config;
   config.hidden_size = file.positive("hidden_size");
   config.layers = layer_count(file, "num_hidden_layers");
@@ -72,9 +63,10 @@ BertConfig read_bert_config(const JsonFile& file) {
   return config;
 }
 
-TensorMap bert_weights(const BertConfig& config, const TensorMap& checkpoint) {
+TensorMap bert_weights(const BertConfig& config, const TensorMap& checkpoint,
+                       std::set<std::string>* used) {
   Graph unused;
-  const Blocks blocks(checkpoint, find_prefix(checkpoint, kFirstTensor, "bert."), unused);
+  const Blocks blocks(checkpoint, find_prefix(checkpoint, kFirstTensor, "bert."), unused, used);
   TensorMap weights;
   for (const Expected& expected : expected_tensors(config)) {
     weights[expected.name] = blocks.weight(expected.name, expected.dims);

@@ -41,32 +41,37 @@ void add_hidden_output(Graph& graph, const std::string& name, int64_t width) {
       {name, DataType::kFloat, {{std::string("batch"), std::string("sequence"), width}}});
 }
 
-Blocks::Blocks(const TensorMap& checkpoint, std::string prefix, Graph& graph)
-    : checkpoint_(checkpoint), prefix_(std::move(prefix)), graph_(graph), build_(graph) {}
+Blocks::Blocks(const TensorMap& checkpoint, std::string prefix, Graph& graph,
+               std::set<std::string>* used)
+    : checkpoint_(checkpoint),
+      prefix_(std::move(prefix)),
+      graph_(graph),
+      build_(graph),
+      used_(used) {}
 
-const Tensor* Blocks::find(const std::string& name) const {
+TensorMap::const_iterator Blocks::find(const std::string& name) const {
   const auto found = checkpoint_.find(prefix_ + name);
-  if (found != checkpoint_.end()) return &found->second;
+  if (found != checkpoint_.end()) return found;
   // Old checkpoints call LayerNorm's weight gamma and its bias beta.
   const size_t norm = name.rfind("LayerNorm.");
-  if (norm == std::string::npos) return nullptr;
-  const auto old =
-      checkpoint_.find(prefix_ + name.substr(0, norm) +
-                       (name.ends_with("weight") ? "LayerNorm.gamma" : "LayerNorm.beta"));
-  return old == checkpoint_.end() ? nullptr : &old->second;
+  if (norm == std::string::npos) return found;
+  return checkpoint_.find(prefix_ + name.substr(0, norm) +
+                          (name.ends_with("weight") ? "LayerNorm.gamma" : "LayerNorm.beta"));
 }
 
 Tensor Blocks::weight(const std::string& name, const std::vector<int64_t>& dims) const {
-  const Tensor* tensor = find(name);
-  if (tensor == nullptr) {
+  const auto found = find(name);
+  if (found == checkpoint_.end()) {
     throw_bad_input("the checkpoint lacks the tensor \"" + prefix_ + name +
                     "\", which config.json asks for");
   }
-  if (tensor->dims != dims) {
-    throw_bad_input("tensor \"" + prefix_ + name + "\": config.json gives it shape " +
-                    dims_text(dims) + ", the checkpoint has " + dims_text(tensor->dims));
+  const auto& [full_name, tensor] = *found;
+  if (tensor.dims != dims) {
+    throw_bad_input("tensor \"" + full_name + "\": config.json gives it shape " + dims_text(dims) +
+                    ", the checkpoint has " + dims_text(tensor.dims));
   }
-  return to_float32(*tensor, prefix_ + name);
+  if (used_ != nullptr) used_->insert(full_name);
+  return to_float32(tensor, full_name);
 }
 
 std::string Blocks::linear(const std::string& name, const std::string& x, int64_t k, int64_t n,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,13 +30,15 @@ enum class Bias { kNone, kAdded };
 
 class Blocks {
  public:
-  Blocks(const TensorMap& checkpoint, std::string prefix, Graph& graph);
+  /// `used`, unless null, gets the full name of every tensor that is taken.
+  Blocks(const TensorMap& checkpoint, std::string prefix, Graph& graph,
+         std::set<std::string>* used = nullptr);
 
   GraphBuilder& build() { return build_; }
 
   /// The tensor as float32. Errors: kBadInput naming it when it is missing or has another shape.
   Tensor weight(const std::string& name, const std::vector<int64_t>& dims) const;
-  bool has(const std::string& name) const { return find(name) != nullptr; }
+  bool has(const std::string& name) const { return find(name) != checkpoint_.end(); }
 
   /// x W^T + b with the checkpoint's NAME.weight [n, k] and NAME.bias, times `scale`: [.., k] ->
   /// [.., n]
@@ -73,7 +76,7 @@ class Blocks {
   std::string activation(const std::string& name, const std::string& kind, const std::string& x);
 
  private:
-  const Tensor* find(const std::string& name) const;
+  TensorMap::const_iterator find(const std::string& name) const;
   std::string angles(int64_t size, double theta);
   std::string padding_mask();
 
@@ -82,6 +85,7 @@ class Blocks {
   Graph& graph_;
   GraphBuilder build_;
   std::map<std::string, bool> made_;
+  std::set<std::string>* used_;
 };
 
 }  // namespace embedforge

@@ -39,7 +39,7 @@ void add_classifier(const EncoderSource& source, BuiltEncoder& encoder) {
     const int64_t hidden = encoder.hidden_size;
     const int64_t labels = label_count(source.config);
     Graph& graph = encoder.graph;
-    Blocks blocks(source.tensors, "", graph);
+    Blocks blocks(source.tensors, "", graph, source.used);
     const std::string first = blocks.build().add(
         "head.first_token", "Gather",
         {"last_hidden_state", blocks.build().constant("head.first", Tensor::from_ints({}, {0}))},

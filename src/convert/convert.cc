@@ -1,11 +1,12 @@
-#include <array>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
 #include "checkpoint/checkpoint.h"
 #include "config/json_file.h"
+#include "config/known_keys.h"
 #include "config/model_config.h"
 #include "config/model_folder.h"
 #include "convert/architectures.h"
@@ -24,41 +25,44 @@ namespace fs = std::filesystem;
 constexpr int kFirstOpset = 17;  // LayerNormalization came with it
 constexpr int kLastOpset = 20;
 
-// What tokenizers, transformers and sentence-transformers read, in the model folder and in the
-// transformer's own.
-constexpr std::array<const char*, 14> kCompanions = {"config.json",
-                                                     "tokenizer.json",
-                                                     "tokenizer_config.json",
-                                                     "special_tokens_map.json",
-                                                     "added_tokens.json",
-                                                     "vocab.txt",
-                                                     "vocab.json",
-                                                     "merges.txt",
-                                                     "sentencepiece.bpe.model",
-                                                     "tokenizer.model",
-                                                     "modules.json",
-                                                     "sentence_bert_config.json",
-                                                     "config_sentence_transformers.json",
-                                                     "1_Pooling/config.json"};
+/// Whether a file of the transformer's folder goes with the graph: what tokenizers, transformers
+/// and sentence-transformers read, of any name, but no weights.
+bool is_companion(const fs::path& path) {
+  static const std::set<fs::path> kEndings = {".json", ".txt", ".model", ".jinja", ".codes"};
+  const std::string name = path.filename().string();
+  return kEndings.contains(path.extension()) && !name.ends_with(".index.json") &&
+         !name.starts_with('.');
+}
 
-/// The companions that exist, relative to the model folder.
-std::set<fs::path> companions(const fs::path& folder, const ModelConfig& config) {
-  const fs::path transformer = config.transformer.lexically_relative(folder);
-  std::set<fs::path> found;
-  for (const char* name : kCompanions) {
-    for (const fs::path& relative : {fs::path(name), (transformer / name).lexically_normal()}) {
-      std::error_code ignored;
-      if (fs::is_regular_file(folder / relative, ignored)) found.insert(relative);
-    }
+/// The files of `part`, a folder within the model folder, without those of folders within it.
+void add_files(const fs::path& folder, const fs::path& part, bool weights,
+               std::set<fs::path>& out) {
+  std::error_code missing;
+  for (const fs::directory_entry& entry : fs::directory_iterator(part, missing)) {
+    if (entry.is_regular_file() && (weights || is_companion(entry.path())))
+      out.insert(entry.path().lexically_relative(folder).lexically_normal());
   }
-  for (const HeadModule& module : config.head) {
-    const fs::path relative = module.folder.lexically_relative(folder);
-    if (fs::is_regular_file(module.folder / "config.json")) found.insert(relative / "config.json");
-    for (const fs::path& file : read_checkpoint(module.folder).files) {
-      found.insert(relative / file.filename());
-    }
+}
+
+/// The companions that exist, relative to the model folder: settings and vocabularies of it and of
+/// its transformer's folder, and whatever the folders of the other modules hold.
+std::set<fs::path> companions(const fs::path& folder, const ModelConfig& config) {
+  std::set<fs::path> found;
+  add_files(folder, folder, false, found);
+  add_files(folder, config.transformer, false, found);
+  for (const fs::path& part : config.module_folders) {
+    if (part != config.transformer) add_files(folder, part, true, found);
   }
   return found;
+}
+
+/// sentence-transformers would add the adapter to the weights.
+void refuse_adapter(const fs::path& transformer) {
+  const fs::path path = transformer / "adapter_config.json";
+  if (!fs::exists(path)) return;
+  throw_not_supported(path.string() +
+                      ": adapters are not supported; merge it into the weights (peft: "
+                      "merge_and_unload) and save the model");
 }
 
 void copy_companion(const fs::path& from, const fs::path& to) {
@@ -74,9 +78,10 @@ Graph build(const fs::path& transformer, const ModelConfig& config, const Conver
             ConvertResult& result) {
   const JsonFile settings = JsonFile::read(transformer / "config.json");
   find_architecture(settings);
+  refuse_adapter(transformer);
   const Checkpoint checkpoint = read_checkpoint(transformer);
   result.checkpoint_bytes = checkpoint.file_bytes;
-  BuiltEncoder built = build_encoder({settings, checkpoint.tensors, options.opset});
+  BuiltEncoder built = build_encoder({settings, checkpoint.tensors, options.opset, config.scores});
   const bool is_encoder = built.graph.outputs[0].name == "last_hidden_state";
   if (options.with_pooling && !is_encoder) {
     throw_not_supported(settings.name() +
@@ -98,7 +103,8 @@ ConvertResult convert(const std::string& model, const fs::path& out,
     throw_bad_input(model + ": is an .onnx file already; convert takes a folder with a checkpoint");
   }
   const fs::path& folder = resolved.folder;
-  const ModelConfig config = read_model_config(folder);
+  const Notices notices{options.warn, options.strict};
+  const ModelConfig config = read_model_config(folder, notices);
   if (!fs::exists(config.transformer / "tokenizer.json")) {
     throw_bad_input((config.transformer / "tokenizer.json").string() +
                     ": missing; make it with transformers: "

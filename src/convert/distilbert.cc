@@ -1,7 +1,10 @@
 // DistilBERT (transformers' DistilBertConfig): BERT without token types, under names of its own.
+#include <utility>
+
 #include "convert/architectures.h"
 #include "convert/blocks.h"
 #include "convert/classic_layer.h"
+#include "embedforge/error.h"
 
 namespace embedforge {
 
@@ -22,10 +25,17 @@ BuiltEncoder build_distilbert(const EncoderSource& source) {
                            .up = "ffn.lin1",
                            .down = "ffn.lin2",
                            .out_norm = "output_layer_norm"};
+  // transformers takes these for the same settings.
+  const std::pair<const char*, int64_t> aliases[] = {
+      {"hidden_size", hidden}, {"num_hidden_layers", layers}, {"num_attention_heads", layer.heads}};
+  for (const auto& [key, value] : aliases) {
+    if (config.integer(key, value) != value)
+      throw_not_supported(config.name() + ": " + key + " contradicts dim, n_layers or n_heads");
+  }
   check_heads(config, hidden, layer.heads);
   BuiltEncoder out{encoder_graph("distilbert", source.opset, false), hidden, ""};
   out.prefix = find_prefix(source.tensors, "embeddings.word_embeddings.weight", "distilbert.");
-  Blocks blocks(source.tensors, out.prefix, out.graph);
+  Blocks blocks(source.tensors, out.prefix, out.graph, source.used);
   const std::string words =
       blocks.rows("embeddings.word_embeddings", "input_ids", config.positive("vocab_size"), hidden);
   const std::string places = blocks.rows("embeddings.position_embeddings", blocks.places(),

@@ -5,7 +5,6 @@
 
 #include "checkpoint/weights.h"
 #include "convert/grouped_layer.h"
-#include "embedforge/error.h"
 
 namespace embedforge {
 namespace {
@@ -20,11 +19,7 @@ std::string embeddings(Blocks& blocks, int64_t vocabulary, int64_t hidden) {
 }
 
 GroupedLayer read_layer(const JsonFile& config) {
-  for (const char* key : {"attn_logit_softcapping", "rope_scaling"}) {
-    if (config.find(key) != nullptr)
-      throw_not_supported(config.name() + ": " + key + " is not supported for gemma3_text");
-  }
-  GroupedLayer layer(config);
+  GroupedLayer layer(config, 4, 256);
   layer.norm_offset = 1;
   layer.activation = config.string("hidden_activation", "gelu_pytorch_tanh");
   const auto scalar = static_cast<double>(config.positive("query_pre_attn_scalar"));
@@ -40,14 +35,15 @@ BuiltEncoder build_gemma3(const EncoderSource& source) {
   const int64_t layers = layer_count(config, "num_hidden_layers");
   const double far = rotary_base(config, "full_attention", "rope_theta", 1e6);
   const double near = rotary_base(config, "sliding_attention", "rope_local_base_freq", 1e4);
-  const std::vector<bool> full = full_attention_layers(config, layers, "layer_types");
+  const std::vector<bool> full =
+      full_attention_layers(config, layers, "sliding_window_pattern", 6, 1);
   const bool causal = !config.boolean("use_bidirectional_attention", false);
   // A window of n tokens ends at the token itself, or lies half before and half after it.
   const int64_t tokens = config.positive("sliding_window");
   const int64_t window = causal ? tokens - 1 : tokens / 2;
   BuiltEncoder out{encoder_graph("gemma3_text", source.opset, false), layer.hidden, ""};
   out.prefix = find_prefix(source.tensors, "embed_tokens.weight", "model.");
-  Blocks blocks(source.tensors, out.prefix, out.graph);
+  Blocks blocks(source.tensors, out.prefix, out.graph, source.used);
   GraphBuilder& build = blocks.build();
   std::string x = embeddings(blocks, config.positive("vocab_size"), layer.hidden);
   for (int64_t i = 0; i < layers; ++i) {

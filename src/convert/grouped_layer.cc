@@ -22,11 +22,15 @@ std::string shared(Blocks& blocks, const GroupedLayer& layer, const std::string&
 
 }  // namespace
 
-GroupedLayer::GroupedLayer(const JsonFile& config)
+GroupedLayer::GroupedLayer(const JsonFile& config, int64_t kv_heads_default,
+                           int64_t head_size_default)
     : hidden(config.positive("hidden_size")),
       heads(config.positive("num_attention_heads")),
-      kv_heads(config.integer("num_key_value_heads", heads)),
-      head_size(config.integer("head_dim", hidden / heads)),
+      // null stands for as many as there are of q
+      kv_heads(config.integer("num_key_value_heads", config.value().contains("num_key_value_heads")
+                                                         ? heads
+                                                         : kv_heads_default)),
+      head_size(config.integer("head_dim", head_size_default)),
       inner(config.positive("intermediate_size")),
       epsilon(static_cast<float>(config.number("rms_norm_eps", 1e-6))),
       scale(1.0F / std::sqrt(static_cast<float>(head_size))),

@@ -9,8 +9,9 @@
 namespace embedforge {
 
 struct GroupedLayer {
-  /// Errors: kBadInput for numbers that don't go together.
-  explicit GroupedLayer(const JsonFile& config);
+  /// `kv_heads`, `head_size`: where config.json doesn't say. Errors: kBadInput for numbers that
+  /// don't go together.
+  GroupedLayer(const JsonFile& config, int64_t kv_heads, int64_t head_size);
 
   int64_t hidden, heads, kv_heads, head_size, inner;
   float epsilon;

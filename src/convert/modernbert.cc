@@ -5,6 +5,7 @@
 
 #include "convert/architectures.h"
 #include "convert/blocks.h"
+#include "embedforge/error.h"
 
 namespace embedforge {
 namespace {
@@ -15,19 +16,18 @@ struct Modern {
         heads(config.positive("num_attention_heads")),
         layers(layer_count(config, "num_hidden_layers")),
         inner(config.positive("intermediate_size")),
-        global(full_attention_layers(config, layers, "global_attn_every_n_layers")),
+        global(full_attention_layers(config, layers, "global_attn_every_n_layers", 3, 0)),
         window(config.positive("local_attention") / 2),
         epsilon(static_cast<float>(config.number("norm_eps", 1e-5))),
         global_theta(rotary_base(config, "full_attention", "global_rope_theta", 160000)),
-        local_theta(
-            rotary_base(config, "sliding_attention", "local_rope_theta",
-                        // null stands for the other one
-                        config.value().contains("local_rope_theta") ? global_theta : 10000)),
+        local_theta(rotary_base(config, "sliding_attention", "local_rope_theta", 10000)),
         activation(config.string("hidden_activation", "gelu")),
         norm_bias(config.boolean("norm_bias", false) ? Bias::kAdded : Bias::kNone),
         attention_bias(config.boolean("attention_bias", false) ? Bias::kAdded : Bias::kNone),
         mlp_bias(config.boolean("mlp_bias", false) ? Bias::kAdded : Bias::kNone) {
     check_heads(config, hidden, heads);
+    if (config.value().contains("local_rope_theta") && config.find("local_rope_theta") == nullptr)
+      throw_not_supported(config.name() + ": local_rope_theta is null");
   }
 
   int64_t hidden, heads, layers, inner;
@@ -89,7 +89,7 @@ BuiltEncoder build_modernbert(const EncoderSource& source) {
   const Modern sizes(source.config);
   BuiltEncoder out{encoder_graph("modernbert", source.opset, false), sizes.hidden, ""};
   out.prefix = find_prefix(source.tensors, "embeddings.tok_embeddings.weight", "model.");
-  Blocks blocks(source.tensors, out.prefix, out.graph);
+  Blocks blocks(source.tensors, out.prefix, out.graph, source.used);
   const auto norm = [&](const std::string& name, const std::string& x, const std::string& output) {
     return blocks.layer_norm(name, x, sizes.hidden, sizes.epsilon, sizes.norm_bias, output);
   };

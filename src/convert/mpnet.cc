@@ -85,7 +85,7 @@ BuiltEncoder build_mpnet(const EncoderSource& source) {
   check_heads(config, hidden, layer.heads);
   BuiltEncoder out{encoder_graph("mpnet", source.opset, false), hidden, ""};
   out.prefix = find_prefix(source.tensors, "embeddings.word_embeddings.weight", "mpnet.");
-  Blocks blocks(source.tensors, out.prefix, out.graph);
+  Blocks blocks(source.tensors, out.prefix, out.graph, source.used);
   const std::string words =
       blocks.rows("embeddings.word_embeddings", "input_ids", config.positive("vocab_size"), hidden);
   // The positions start after padding id 1, whatever the configuration says.

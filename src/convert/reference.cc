@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/activation.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -132,9 +133,11 @@ class Reference {
   }
 
   double activate(double x) const {
-    if (config_.activation == "relu") return std::max(x, 0.0);
-    if (config_.activation == "gelu") return x * (1 + std::erf(x / std::sqrt(2.0))) / 2;
-    return x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) / 2;
+    const std::string& name = config_.activation;
+    if (name == "swish") return embedforge::activate(Activation::kSilu, x);
+    if (name == "gelu_new" || name == "gelu_pytorch_tanh")
+      return embedforge::activate(Activation::kGeluTanh, x);
+    return embedforge::activate(activation_of(name).value(), x);
   }
 
   const BertConfig& config_;

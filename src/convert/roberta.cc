@@ -4,8 +4,25 @@
 #include "convert/architectures.h"
 #include "convert/blocks.h"
 #include "convert/classic_layer.h"
+#include "embedforge/error.h"
 
 namespace embedforge {
+namespace {
+
+/// Positions count the tokens that aren't padding: a frame token with the padding's id would not
+/// count, and texts without padding have one.
+void refuse_pad_id(const JsonFile& config) {
+  const int64_t pad = config.integer("pad_token_id", 1);
+  const bool none =
+      config.value().contains("pad_token_id") && config.find("pad_token_id") == nullptr;
+  if (!none && pad >= 0 && pad != config.integer("bos_token_id", 0) &&
+      pad != config.integer("eos_token_id", 2))
+    return;
+  throw_not_supported(config.name() + ": pad_token_id is " + (none ? "null" : std::to_string(pad)) +
+                      "; it must be an id of its own, not that of bos or eos");
+}
+
+}  // namespace
 
 BuiltEncoder build_roberta(const EncoderSource& source) {
   const JsonFile& config = source.config;
@@ -15,7 +32,7 @@ BuiltEncoder build_roberta(const EncoderSource& source) {
                            .heads = config.positive("num_attention_heads"),
                            .inner = config.positive("intermediate_size"),
                            .activation = config.string("hidden_act", "gelu"),
-                           .epsilon = static_cast<float>(config.number("layer_norm_eps", 1e-5)),
+                           .epsilon = static_cast<float>(config.number("layer_norm_eps", 1e-12)),
                            .q = "attention.self.query",
                            .k = "attention.self.key",
                            .v = "attention.self.value",
@@ -25,10 +42,10 @@ BuiltEncoder build_roberta(const EncoderSource& source) {
                            .down = "output.dense",
                            .out_norm = "output.LayerNorm"};
   check_heads(config, hidden, layer.heads);
-  expect_setting(config, "is_decoder", false);
+  refuse_pad_id(config);
   BuiltEncoder out{encoder_graph("roberta", source.opset, false), hidden, ""};
   out.prefix = find_prefix(source.tensors, "embeddings.word_embeddings.weight", "roberta.");
-  Blocks blocks(source.tensors, out.prefix, out.graph);
+  Blocks blocks(source.tensors, out.prefix, out.graph, source.used);
   const std::string words =
       blocks.rows("embeddings.word_embeddings", "input_ids", config.positive("vocab_size"), hidden);
   const std::string places =

@@ -60,6 +60,21 @@ struct Embedder::Impl {
   mutable std::once_flag asked;
   mutable size_t dimension = 0;
 
+  /// What the model's files cut vectors to; 0: not at all.
+  size_t own_dimensions() const {
+    const auto own = local == nullptr ? 0 : static_cast<size_t>(local->text().config.truncate_dim);
+    return own < info.dimension ? own : 0;
+  }
+
+  /// nomic-embed-text, whose page centers vectors before they are cut; other models of its
+  /// architecture have prompts or another pooling of their own.
+  bool is_nomic() const {
+    if (local == nullptr) return false;
+    const ModelConfig& config = local->text().config;
+    return config.architecture == "nomic_bert" && !config.own_prompts &&
+           config.pooling == std::vector{Pooling::kMean};
+  }
+
   const TextModel& text() const {
     if (local == nullptr)
       throw_not_supported("backend " + info.backend + " keeps its tokenizer to itself");
@@ -110,7 +125,8 @@ Matrix Embedder::encode(std::span<const std::string_view> texts, const EncodeOpt
     Matrix whole{0, width, {}};
     cut_and_normalize(whole, options.dimensions, false);  // says what is wrong
   }
-  Matrix result{0, options.dimensions == 0 ? width : options.dimensions, {}};
+  const size_t dimensions = options.dimensions == 0 ? impl_->own_dimensions() : options.dimensions;
+  Matrix result{0, dimensions == 0 ? width : dimensions, {}};
   std::string prompt;
   TextBatch batch{.batch_size = options.batch_size,
                   .input_type = type == InputType::kQuery ? "query" : "document"};
@@ -121,8 +137,7 @@ Matrix Embedder::encode(std::span<const std::string_view> texts, const EncodeOpt
     prompt = impl_->prompt_of(options, type);
   }
   batch.prompt = prompt;
-  const bool centered = impl_->local != nullptr && result.columns < width &&
-                        impl_->local->text().config.architecture == "nomic_bert";
+  const bool centered = options.dimensions > 0 && result.columns < width && impl_->is_nomic();
   const size_t window = std::max(options.batch_size, kWindow);
   result.values.reserve(texts.size() * result.columns);
   for (batch.first = 0; batch.first < texts.size(); batch.first += window) {
@@ -130,7 +145,7 @@ Matrix Embedder::encode(std::span<const std::string_view> texts, const EncodeOpt
     Matrix rows = impl_->backend->embed(batch);
     impl_->texts += rows.rows;
     for (size_t r = 0; centered && r < rows.rows; ++r) center_and_scale(rows.row(r));
-    cut_and_normalize(rows, options.dimensions, options.normalize);
+    cut_and_normalize(rows, dimensions, options.normalize);
     if (batch.texts.size() == texts.size()) return rows;
     result.columns = rows.columns;
     result.values.insert(result.values.end(), rows.values.begin(), rows.values.end());
@@ -179,6 +194,7 @@ size_t Embedder::count_tokens(std::string_view text) const {
 }
 
 size_t Embedder::dimension() const {
+  if (impl_->own_dimensions() > 0) return impl_->own_dimensions();
   if (impl_->info.dimension > 0) return impl_->info.dimension;
   std::call_once(impl_->asked, [this] {
     const std::string_view text = "dimension";

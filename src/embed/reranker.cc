@@ -22,7 +22,13 @@ Reranker Reranker::load(const std::string& model, const EmbedderOptions& options
                         " scores no pairs; use native or onnxruntime");
   }
   if (options.pooling) throw_usage("pooling has no meaning for a cross-encoder");
-  return Reranker(std::make_unique<Impl>(Impl{LocalModel::load(model, options, Want::kScores)}));
+  auto impl = std::make_unique<Impl>(Impl{LocalModel::load(model, options, Want::kScores)});
+  const std::string& prompt = impl->model->text().config.default_prompt_name;
+  if (!prompt.empty()) {
+    throw_not_supported("config_sentence_transformers.json: default_prompt_name is \"" + prompt +
+                        "\"; prompts of a cross-encoder are not supported");
+  }
+  return Reranker(std::move(impl));
 }
 
 Reranker::Reranker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -39,7 +45,7 @@ std::vector<float> Reranker::score(std::string_view query, std::span<const std::
     const Matrix logits = impl_->model->score(query, texts.subspan(begin, count), begin);
     scores.insert(scores.end(), logits.values.begin(), logits.values.end());
   }
-  if (!raw) {
+  if (!raw && impl_->model->text().config.sigmoid) {
     for (float& score : scores) score = 1 / (1 + std::exp(-score));
   }
   return scores;
