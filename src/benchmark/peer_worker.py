@@ -68,7 +68,7 @@ class Peer:
         import numpy as np
 
         encoded = tokenizer.encode_batch(
-            [t.strip().lower() if self.spec["lower"] else t.strip() for t in texts]
+            [t.lower() if self.spec["lower"] else t for t in texts]
         )
         return {
             "input_ids": np.array([e.ids for e in encoded], np.int64),
