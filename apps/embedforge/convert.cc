@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "embedforge/model.h"
+#include "model_flags.h"
 #include "output.h"
 #include "verify_model.h"
 
@@ -42,6 +43,9 @@ void add_convert(CLI::App& app) {
   command->add_flag(
       "--with-pooling", flags->options.with_pooling,
       "add the output sentence_embedding, pooled and normalized as modules.json says");
+  flags->options.warn = warn;
+  command->add_flag("--strict", flags->options.strict,
+                    "a key of the model's files that isn't known is an error, not a warning");
   command->add_flag(
       "--verify", flags->verify,
       "run the written file and the checkpoint on a few texts and print the largest difference");

@@ -75,6 +75,12 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                   "what the native engine computes the layers of a float file in: auto, float32, "
                   "bf16, int8")
       ->capture_default_str();
+  command.add_flag("--strict", options.strict,
+                   "a key of the model's files that isn't known is an error, not a warning");
+}
+
+void warn(const std::string& message) {
+  std::fputs(("embedforge: warning: " + message + "\n").c_str(), stderr);
 }
 
 EmbedderOptions options_of(const ModelFlags& flags) {
@@ -84,9 +90,7 @@ EmbedderOptions options_of(const ModelFlags& flags) {
   options.onnxruntime.device = device_of(flags.device);
   if (!flags.gpu_mem_limit.empty())
     options.onnxruntime.gpu_mem_limit = bytes_of(flags.gpu_mem_limit);
-  options.warn = [](const std::string& message) {
-    std::fputs(("embedforge: warning: " + message + "\n").c_str(), stderr);
-  };
+  options.warn = warn;
   check_options(options, flag_of);
   return options;
 }

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "config/model_config.h"
 #include "hub/hub.h"
+#include "model_flags.h"
 #include "output.h"
 #include "text_source.h"
 #include "tokenize/tokenizer.h"
@@ -19,11 +20,13 @@ struct TokenizeFlags {
   std::string input;
   TokenizeOptions options;
   bool no_special = false;
+  bool strict = false;
 };
 
 void run_tokenize(const TokenizeFlags& flags) {
   TextSource source(flags.texts, flags.input);
-  const ModelConfig config = read_model_config(resolve_model(flags.model).folder);
+  const ModelConfig config =
+      read_model_config(resolve_model(flags.model).folder, {warn, flags.strict});
   const Tokenizer tokenizer = Tokenizer::load(config.transformer);
   TokenizeOptions options = flags.options;
   options.add_special_tokens = !flags.no_special;
@@ -56,6 +59,8 @@ void add_tokenize(CLI::App& app) {
   command->add_option("--max-length", flags->options.max_length,
                       "cut to this many tokens (default: not cut)");
   command->add_flag("--no-special-tokens", flags->no_special, "without [CLS], [SEP] and the like");
+  command->add_flag("--strict", flags->strict,
+                    "a key of the model's files that isn't known is an error, not a warning");
   command->footer("Example:\n  embedforge tokenize minilm \"unaffable tokenizers\"");
   command->callback([flags] { run_tokenize(*flags); });
 }

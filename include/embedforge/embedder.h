@@ -70,8 +70,10 @@ struct EmbedderOptions {
   OnnxRuntimeOptions onnxruntime;
   ServerOptions server;
   std::string python;  // of the backend torch; "": EMBEDFORGE_PYTHON, then python3
-  /// Told in one line what isn't done as asked for: an execution provider that can't be had, say.
+  /// Told in one line what isn't done as asked for (an execution provider that can't be had, say),
+  /// and which keys of the model's files nobody here knows.
   std::function<void(const std::string&)> warn;
+  bool strict = false;  // a key that nobody knows is an error (kNotSupported)
 };
 
 struct EncodeOptions {

@@ -13,6 +13,9 @@ struct ConvertOptions {
   int opset = 17;  // 17 to 20
   bool with_pooling =
       false;  // adds the output sentence_embedding, pooled and normalized as the folder's files say
+  /// Told in one line which keys of the folder's files nobody here knows.
+  std::function<void(const std::string&)> warn;
+  bool strict = false;  // such a key is an error (kNotSupported)
 };
 
 struct WrittenFile {

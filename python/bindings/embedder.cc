@@ -74,6 +74,7 @@ EmbedderOptions options_of(const nb::kwargs& given) {
   fields.take("timeout", options.server.timeout);
   fields.take("retries", options.server.retries);
   fields.take("python", options.python);
+  fields.take("strict", options.strict);
   fields.finish("option");
   return options;
 }

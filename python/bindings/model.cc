@@ -25,15 +25,16 @@ using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
 
 using Files = std::vector<std::pair<std::string, uint64_t>>;
 
-/// The model's path, the checkpoint's bytes, and each written file with its bytes.
-std::tuple<std::string, uint64_t, Files> convert_model(const std::string& model,
-                                                       const std::string& out, int opset,
-                                                       bool with_pooling) {
+/// The model's path, the checkpoint's bytes, each written file with its bytes, and warnings.
+std::tuple<std::string, uint64_t, Files, std::vector<std::string>> convert_model(
+    const std::string& model, const std::string& out, int opset, bool with_pooling, bool strict) {
   const nb::gil_scoped_release unlocked;
-  const ConvertResult result = convert(model, out, {opset, with_pooling});
+  std::vector<std::string> warnings;
+  const auto warn = [&](const std::string& message) { warnings.push_back(message); };
+  const ConvertResult result = convert(model, out, {opset, with_pooling, warn, strict});
   Files files;
   for (const WrittenFile& file : result.files) files.emplace_back(file.path.string(), file.bytes);
-  return {result.model.string(), result.checkpoint_bytes, std::move(files)};
+  return {result.model.string(), result.checkpoint_bytes, std::move(files), std::move(warnings)};
 }
 
 /// Source, model, nodes before and after, seconds, files, and of each pass its name, seconds, nodes
@@ -65,7 +66,7 @@ std::string tokenizer_folder(const std::string& model) {
 }  // namespace
 
 void register_model(nb::module_& module) {
-  module.def("convert", convert_model, "model"_a, "out"_a, "opset"_a, "with_pooling"_a);
+  module.def("convert", convert_model, "model"_a, "out"_a, "opset"_a, "with_pooling"_a, "strict"_a);
   module.def("optimize", optimize_model, "model"_a, "out"_a, "level"_a, "disabled"_a, "input"_a);
   module.def("prompts", prompts, "model"_a);
   module.def("tokenizer_folder", tokenizer_folder, "model"_a);

@@ -58,7 +58,7 @@ class Embedder:
     warned of; `providers` lists those in use. "torch" is sentence-transformers; "openai", "tei",
     "ollama", "cohere" and "voyage" are servers, with `base_url`, `api_key`, `timeout` (seconds of a
     request) and `retries` (see embedforge.client). An option that has no meaning for the backend is
-    an error.
+    an error. A key of the model's files that isn't known is a RuntimeWarning; with `strict` an error.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Embedder:
         api_key: str | None = None,
         timeout: float = 60,
         retries: int = 3,
+        strict: bool = False,
         precision: str | None = None,
     ) -> None:
         for name, value in (("threads", threads), ("max_length", max_length)):
@@ -109,6 +110,7 @@ class Embedder:
             timeout=float(timeout),
             retries=retries,
             python=sys.executable,
+            strict=strict,
         )
         for note in notes:
             warnings.warn(note, RuntimeWarning, stacklevel=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +26,20 @@ def convert(
     *,
     opset: int = 17,
     with_pooling: bool = False,
+    strict: bool = False,
 ) -> ConvertResult:
     """Make the model folder `out` from a checkpoint (docs/models.md lists the architectures).
 
     `model` is a hub id, or a folder with config.json and model.safetensors or
     pytorch_model.bin. `with_pooling` adds the output sentence_embedding, pooled and normalized as
-    modules.json says.
+    modules.json says. A key of the folder's files that isn't known is a RuntimeWarning; with
+    `strict` an error.
     """
-    path, checkpoint_bytes, files = _core.convert(
-        os.fspath(model), os.fspath(out), opset, with_pooling
+    path, checkpoint_bytes, files, notes = _core.convert(
+        os.fspath(model), os.fspath(out), opset, with_pooling, strict
     )
+    for note in notes:
+        warnings.warn(note, RuntimeWarning, stacklevel=2)
     return ConvertResult(Path(path), checkpoint_bytes, {Path(name): size for name, size in files})
 
 

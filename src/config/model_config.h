@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/known_keys.h"
 #include "embedforge/pooling.h"
 
 namespace embedforge {
@@ -49,8 +50,8 @@ struct ModelConfig {
                              // sentence-transformers makes it
 };
 
-/// Errors: kBadInput with file and field; kNotSupported for a module type that isn't handled
-/// (named).
-ModelConfig read_model_config(const std::filesystem::path& folder);
+/// Errors: kBadInput with file and field; kNotSupported for a module type or a setting that isn't
+/// handled (named); as notices.tell() for keys that no table knows.
+ModelConfig read_model_config(const std::filesystem::path& folder, const Notices& notices = {});
 
 }  // namespace embedforge

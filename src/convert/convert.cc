@@ -6,6 +6,7 @@
 #include "base/mapped_file.h"
 #include "checkpoint/checkpoint.h"
 #include "config/json_file.h"
+#include "config/known_keys.h"
 #include "config/model_config.h"
 #include "config/model_folder.h"
 #include "convert/architectures.h"
@@ -98,7 +99,8 @@ ConvertResult convert(const std::string& model, const fs::path& out,
     throw_bad_input(model + ": is an .onnx file already; convert takes a folder with a checkpoint");
   }
   const fs::path& folder = resolved.folder;
-  const ModelConfig config = read_model_config(folder);
+  const Notices notices{options.warn, options.strict};
+  const ModelConfig config = read_model_config(folder, notices);
   if (!fs::exists(config.transformer / "tokenizer.json")) {
     throw_bad_input((config.transformer / "tokenizer.json").string() +
                     ": missing; make it with transformers: "

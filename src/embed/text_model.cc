@@ -29,8 +29,9 @@ TextModel TextModel::load(const std::string& model, const EmbedderOptions& optio
   std::filesystem::path onnx = resolved.onnx(options.file);
   // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
   const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
-  ModelConfig config = read_model_config(beside_tokenizer ? std::filesystem::path(options.tokenizer)
-                                                          : resolved.folder);
+  ModelConfig config = read_model_config(
+      beside_tokenizer ? std::filesystem::path(options.tokenizer) : resolved.folder,
+      {options.warn, options.strict});
   Tokenizer tokenizer = Tokenizer::load(
       options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer),
       config.lower_case);
