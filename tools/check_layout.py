@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "kernels": set(),
     "config": set(),
     "http": set(),
-    "hub": {"http", "config"},
+    "hub": {"http", "config", "graph"},
     "checkpoint": {"graph", "config"},
     "convert": {"checkpoint", "graph", "config", "hub"},
     "recognize": {"graph"},

@@ -65,7 +65,7 @@ void verify_model(const std::string& checkpoint, const std::filesystem::path& wr
   const ModelConfig config = read_model_config(folder);
   const BertConfig bert = read_bert_config(JsonFile::read(config.transformer / "config.json"));
   const TensorMap weights = bert_weights(bert, read_checkpoint(config.transformer).tensors);
-  const Tokenizer tokenizer = Tokenizer::load(config.transformer);
+  const Tokenizer tokenizer = Tokenizer::load(config.transformer, config.lower_case);
   const Pooling mode = config.pooling.front() == Pooling::kCls ? Pooling::kCls : Pooling::kMean;
   const Embedder embedder = Embedder::load(
       written.string(), {.pooling = mode == Pooling::kCls ? Pooling::kCls : Pooling::kMean});

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/json_file.h"
+#include "config/tokenizer_keys.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -144,7 +145,8 @@ void read_modules(const std::filesystem::path& folder, ModelConfig& config) {
 std::optional<int64_t> tokenizer_limit(const std::filesystem::path& folder) {
   const auto file = JsonFile::read_if_present(folder / "tokenizer_config.json");
   if (!file) return std::nullopt;
-  const double limit = file->number("model_max_length", 1e30);
+  const char* key = file->value().contains("model_max_length") ? "model_max_length" : "max_len";
+  const double limit = file->number(key, 1e30);
   if (limit < 1 || limit > 1e9) return std::nullopt;
   return static_cast<int64_t>(limit);
 }
@@ -196,7 +198,7 @@ int64_t first_integer(const JsonFile& file, std::initializer_list<const char*> n
 }  // namespace
 
 ModelConfig read_model_config(const std::filesystem::path& folder,
-                              [[maybe_unused]] const Notices& notices) {
+                              const Notices& notices) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
     throw_bad_input(folder.string() + ": no such folder");
@@ -211,6 +213,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder,
         std::max<int64_t>(0, first_integer(*model, {"max_position_embeddings", "n_positions"}));
     config.pad_token_id = model->integer("pad_token_id", 0);
   }
+  check_tokenizer_config(config.transformer, notices);
   read_length(config);
   read_prompts(folder, config);
   if (config.architecture == "nomic_bert" && config.prompts.empty()) {
