@@ -36,11 +36,11 @@ struct PullResult {
 };
 
 /// Brings the files of a model that are needed into the cache: settings, tokenizer, and an .onnx
-/// file or weights, with what modules.json, index files and the .onnx's external data name. Each is checked (SHA-256, or git's SHA-1 for small ones) before it counts as
-/// there; what was broken off goes on where it was; processes that pull the same wait for each
-/// other. HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE as in huggingface_hub. Errors: kBadInput for an
-/// id or revision that the hub doesn't have; kRemote with the reason (gated, unreachable, wrong
-/// checksum).
+/// file or weights, with what modules.json, index files and the .onnx's external data name. Each is
+/// checked (SHA-256, or git's SHA-1 for small ones) before it counts as there; what was broken off
+/// goes on where it was; processes that pull the same wait for each other. HF_ENDPOINT, HF_TOKEN
+/// and HF_HUB_OFFLINE as in huggingface_hub. Errors: kBadInput for an id or revision that the hub
+/// doesn't have; kRemote with the reason (gated, unreachable, wrong checksum).
 PullResult pull(const std::string& id, const PullOptions& options = {});
 
 struct CachedModel {

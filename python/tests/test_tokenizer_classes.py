@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Tokenizer,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from conftest import Run
 from texts import passages
@@ -77,7 +84,9 @@ def of_unigram(unknown: int, token: str = "<unk>") -> Callable[[Json], Json]:
         document["model"]["unk_id"] = unknown
         ids = {text: i for i, (text, _) in enumerate(vocabulary)}
         document["added_tokens"] = [
-            {**each, "id": ids[each["content"]]} for each in document["added_tokens"] if each["content"] in ids
+            {**each, "id": ids[each["content"]]}
+            for each in document["added_tokens"]
+            if each["content"] in ids
         ]
         for each in document["post_processor"]["special_tokens"].values():
             each["ids"] = [ids[each["id"]]]
@@ -108,7 +117,14 @@ CLASSES: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "PreTrainedTokenizerFast": ("wordpiece", same),
     "UnheardOfTokenizer": ("bytes", same),
 }
-LISTED = {"content": "<y>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+LISTED = {
+    "content": "<y>",
+    "lstrip": True,
+    "rstrip": False,
+    "normalized": False,
+    "single_word": False,
+    "special": True,
+}
 SETTINGS: list[Json] = [
     {},
     {"do_lower_case": False},
@@ -127,16 +143,27 @@ SETTINGS: list[Json] = [
     {"extra_special_tokens": ["new york"]},
     {"image_token": "``quotes''"},
     {"truncation_side": "left"},
-    {"added_tokens_decoder": {"2000": LISTED, "1": {**LISTED, "content": "brown", "special": False}}},
+    {
+        "added_tokens_decoder": {
+            "2000": LISTED,
+            "1": {**LISTED, "content": "brown", "special": False},
+        }
+    },
 ]
 OTHERS: list[Json] = [
     {"added_tokens.json": {"<x>": 3000, "york": 3001}},
-    {"special_tokens_map.json": {"mask_token": {"content": "<x>", "lstrip": True, "normalized": False}}},
+    {
+        "special_tokens_map.json": {
+            "mask_token": {"content": "<x>", "lstrip": True, "normalized": False}
+        }
+    },
     {"special_tokens_map.json": {"additional_special_tokens": ["<y>"], "bos_token": "<x>"}},
 ]
 
 
-def write(folder: Path, name: str, settings: Json | None, others: Json, model_type: str = "") -> Path:
+def write(
+    folder: Path, name: str, settings: Json | None, others: Json, model_type: str = ""
+) -> Path:
     kind, change = CLASSES[name]
     folder.mkdir(parents=True)
     document = change(json.loads(TRAINED.setdefault(kind, trained(kind).to_str())))
@@ -144,7 +171,9 @@ def write(folder: Path, name: str, settings: Json | None, others: Json, model_ty
     if settings is not None:
         settings = {"tokenizer_class": name, **settings}
         (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    (folder / "config.json").write_text(json.dumps({"model_type": model_type} if model_type else {}))
+    (folder / "config.json").write_text(
+        json.dumps({"model_type": model_type} if model_type else {})
+    )
     for other, content in others.items():
         (folder / other).write_text(json.dumps(content))
     return folder
@@ -177,7 +206,9 @@ def test_settings(name: str, tmp_path: Path, run: Run) -> None:
             raise AssertionError(f"{settings}: {error}") from None
 
 
-@pytest.mark.parametrize("name", ["BertTokenizer", "PreTrainedTokenizerFast", "RobertaTokenizerFast"])
+@pytest.mark.parametrize(
+    "name", ["BertTokenizer", "PreTrainedTokenizerFast", "RobertaTokenizerFast"]
+)
 def test_files_beside(name: str, tmp_path: Path, run: Run) -> None:
     for i, others in enumerate(OTHERS):
         check(write(tmp_path / str(i), name, {}, others, "made_up"), run)
@@ -198,12 +229,16 @@ def test_files_beside(name: str, tmp_path: Path, run: Run) -> None:
     ],
 )
 @pytest.mark.parametrize("named", [True, False])
-def test_class_of_the_model(name: str, model_type: str, named: bool, tmp_path: Path, run: Run) -> None:
+def test_class_of_the_model(
+    name: str, model_type: str, named: bool, tmp_path: Path, run: Run
+) -> None:
     """A class that a file names, and the model type's own where none does."""
     check(write(tmp_path / "model", name, {} if named else None, {}, model_type), run)
 
 
-@pytest.mark.parametrize("name", ["BertJapaneseTokenizer", "PhobertTokenizer", "BertweetTokenizer", "CanineTokenizer"])
+@pytest.mark.parametrize(
+    "name", ["BertJapaneseTokenizer", "PhobertTokenizer", "BertweetTokenizer", "CanineTokenizer"]
+)
 def test_other_programs_are_refused(name: str, tmp_path: Path, run: Run) -> None:
     folder = write(tmp_path / "json", "BertTokenizer", {"tokenizer_class": name}, {})
     done = run("tokenize", folder, "a")
@@ -215,6 +250,8 @@ def test_other_programs_are_refused(name: str, tmp_path: Path, run: Run) -> None
 
 
 def test_a_model_that_the_class_does_not_make(tmp_path: Path, run: Run) -> None:
-    folder = write(tmp_path / "json", "UnheardOfTokenizer", {"tokenizer_class": "BertTokenizer"}, {})
+    folder = write(
+        tmp_path / "json", "UnheardOfTokenizer", {"tokenizer_class": "BertTokenizer"}, {}
+    )
     done = run("tokenize", folder, "a")
     assert done.returncode == 4 and "tokenizer_class" in done.stderr and "WordPiece" in done.stderr

@@ -197,8 +197,7 @@ int64_t first_integer(const JsonFile& file, std::initializer_list<const char*> n
 
 }  // namespace
 
-ModelConfig read_model_config(const std::filesystem::path& folder,
-                              const Notices& notices) {
+ModelConfig read_model_config(const std::filesystem::path& folder, const Notices& notices) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
     throw_bad_input(folder.string() + ": no such folder");

@@ -102,8 +102,8 @@ void check_tokenizer_config(const std::filesystem::path& folder, const Notices& 
     const bool token = it.key().ends_with("_token") && (it->is_string() || it->is_object());
     it = token ? rest.erase(it) : std::next(it);
   }
-  for (const char* role : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
-                           "cls_token", "mask_token"})
+  for (const char* role :
+       {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"})
     rest.erase(role);
   check_keys(JsonFile::of(std::move(rest), file->name()), {kKeys}, notices);
 }

@@ -54,15 +54,14 @@ struct Lack {
 };
 
 Lack lacking(const std::string& id, const fs::path& snapshot, PullWhat what,
-                    const std::string& file) {
+             const std::string& file) {
   const auto there = [&](const std::string& path) {
     std::error_code ignored;
     return fs::is_regular_file(snapshot / path, ignored);
   };
   // Who brings a whole repository brings this file, and nobody asks for it alone.
   const bool whole = there(".gitattributes");
-  const fs::path absent =
-      snapshot.parent_path().parent_path() / ".no_exist" / snapshot.filename();
+  const fs::path absent = snapshot.parent_path().parent_path() / ".no_exist" / snapshot.filename();
   const RepositoryView view{
       .name = id,
       .has = [&](const std::string& path) -> std::optional<bool> {

@@ -189,9 +189,8 @@ class Collector {
   }
 
   bool weights_there() const {
-    return std::ranges::any_of(weight_names(), [&](const char* name) {
-      return there(joined(transformer_, name));
-    });
+    return std::ranges::any_of(weight_names(),
+                               [&](const char* name) { return there(joined(transformer_, name)); });
   }
 
   /// One kind, whole or in shards, in the folder of the transformer.

@@ -29,8 +29,7 @@ class TextTokens {
       : config_(config), tokenizer_(Tokenizer::load(config.transformer, config.lower_case)) {}
 
   void append(std::string_view text, Tokens& out) const {
-    tokenizer_.append_ids(text, {.max_length = static_cast<size_t>(config_.max_length)},
-                          out.ids);
+    tokenizer_.append_ids(text, {.max_length = static_cast<size_t>(config_.max_length)}, out.ids);
     out.offsets.push_back(out.ids.size());
   }
 

@@ -53,7 +53,8 @@ Tokenizer Tokenizer::load(const std::filesystem::path& path, bool lower_case) {
   if (std::filesystem::is_directory(path)) {
     const TokenizerSettings settings = read_tokenizer_settings(path);
     const bool json = std::filesystem::exists(path / "tokenizer.json");
-    parts = json ? read_tokenizer_file(path / "tokenizer.json") : read_legacy_folder(path, settings);
+    parts =
+        json ? read_tokenizer_file(path / "tokenizer.json") : read_legacy_folder(path, settings);
     apply_settings(settings, json, parts);
   } else {
     parts = read_tokenizer_file(path);

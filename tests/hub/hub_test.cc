@@ -65,8 +65,8 @@ TEST_F(HubTest, OfflineNamesWhatAHalfFilledCacheLacks) {
   EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("modules.json"));
   EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("HF_HUB_OFFLINE"));
   // What huggingface_hub noted as absent isn't missing.
-  for (const char* name : {"config_sentence_transformers.json", "sentence_bert_config.json",
-                           "tokenizer_config.json"})
+  for (const char* name :
+       {"config_sentence_transformers.json", "sentence_bert_config.json", "tokenizer_config.json"})
     write(model / ".no_exist/abc123" / name, "");
   EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("knows: modules.json ("));
   write(snapshot / "modules.json",

@@ -18,16 +18,16 @@ using nlohmann::json;
 enum class Post { kAsFile, kNone, kTemplate, kRoberta, kEndOnly };
 
 struct Recipe {
-  const char* model;            // the component that the class makes
-  json normalizer;              // null: none; "file": the file's Precompiled where it has one
-  json pre_tokenizer;           //
-  Post post = Post::kAsFile;    //
+  const char* model;          // the component that the class makes
+  json normalizer;            // null: none; "file": the file's Precompiled where it has one
+  json pre_tokenizer;         //
+  Post post = Post::kAsFile;  //
   const char* first = "cls_token";
   const char* last = "sep_token";
-  int second_type = 0;          // of the second of a pair, kTemplate
-  bool last_twice = false;      // between a pair
-  int unknown_id = -2;          // of Unigram; -2: any
-  json roles;                   // what a special token is where the settings don't say
+  int second_type = 0;      // of the second of a pair, kTemplate
+  bool last_twice = false;  // between a pair
+  int unknown_id = -2;      // of Unigram; -2: any
+  json roles;               // what a special token is where the settings don't say
   std::vector<std::string> extra;
 };
 
@@ -40,15 +40,21 @@ json bert_normalizer(const TokenizerSettings& settings) {
           {"lowercase", settings.flag("do_lower_case", true)}};
 }
 
-json sequence(const char* key, json steps) { return {{"type", "Sequence"}, {key, std::move(steps)}}; }
+json sequence(const char* key, json steps) {
+  return {{"type", "Sequence"}, {key, std::move(steps)}};
+}
 json pre_sequence(json steps) { return sequence("pretokenizers", std::move(steps)); }
 
 json metaspace(const char* scheme, bool split) {
-  return {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", split}};
+  return {{"type", "Metaspace"},
+          {"replacement", "\u2581"},
+          {"prepend_scheme", scheme},
+          {"split", split}};
 }
 /// Words, each with the mark before it (XLM-R, CamemBERT, T5, ALBERT).
 json marked_words(bool prefix) {
-  return pre_sequence({{{"type", "WhitespaceSplit"}}, metaspace(prefix ? "always" : "never", true)});
+  return pre_sequence(
+      {{{"type", "WhitespaceSplit"}}, metaspace(prefix ? "always" : "never", true)});
 }
 json byte_level(bool prefix, bool use_regex) {
   return {{"type", "ByteLevel"},
@@ -66,9 +72,9 @@ json normalized(const char* content, bool lstrip) {
   return {{"content", content}, {"lstrip", lstrip}, {"normalized", true}, {"special", true}};
 }
 const json& fairseq_roles() {
-  static const json roles = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"sep_token", "</s>"},
-                             {"cls_token", "<s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"},
-                             {"mask_token", "<mask>"}};
+  static const json roles = {
+      {"bos_token", "<s>"},   {"eos_token", "</s>"},  {"sep_token", "</s>"},   {"cls_token", "<s>"},
+      {"unk_token", "<unk>"}, {"pad_token", "<pad>"}, {"mask_token", "<mask>"}};
   return roles;
 }
 
@@ -77,13 +83,17 @@ Recipe wordpiece(const TokenizerSettings& settings, bool mpnet) {
   out.post = mpnet ? Post::kRoberta : Post::kTemplate;
   out.second_type = 1;
   if (mpnet) {
-    out.roles = {{"bos_token", normalized("<s>", false)}, {"eos_token", normalized("</s>", false)},
-                 {"sep_token", normalized("</s>", false)}, {"cls_token", normalized("<s>", false)},
-                 {"unk_token", normalized("[UNK]", false)}, {"pad_token", normalized("<pad>", false)},
-                 {"mask_token", normalized("<mask>", true)}};
+    out.roles = {
+        {"bos_token", normalized("<s>", false)},   {"eos_token", normalized("</s>", false)},
+        {"sep_token", normalized("</s>", false)},  {"cls_token", normalized("<s>", false)},
+        {"unk_token", normalized("[UNK]", false)}, {"pad_token", normalized("<pad>", false)},
+        {"mask_token", normalized("<mask>", true)}};
   } else {
-    out.roles = {{"unk_token", "[UNK]"}, {"sep_token", "[SEP]"}, {"pad_token", "[PAD]"},
-                 {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"}};
+    out.roles = {{"unk_token", "[UNK]"},
+                 {"sep_token", "[SEP]"},
+                 {"pad_token", "[PAD]"},
+                 {"cls_token", "[CLS]"},
+                 {"mask_token", "[MASK]"}};
   }
   return out;
 }
@@ -114,11 +124,15 @@ Recipe byte_pairs(const std::string& name, const TokenizerSettings& settings) {
                          {"pattern", {{"String", " "}}},
                          {"behavior", "MergedWithPrevious"},
                          {"invert", false}};
-    out.roles = {{"unk_token", "<unk>"}, {"bos_token", "<bos>"}, {"eos_token", "<eos>"},
-                 {"pad_token", "<pad>"}, {"mask_token", "<mask>"}};
+    out.roles = {{"unk_token", "<unk>"},
+                 {"bos_token", "<bos>"},
+                 {"eos_token", "<eos>"},
+                 {"pad_token", "<pad>"},
+                 {"mask_token", "<mask>"}};
   } else if (name == "Llama") {
     const char* scheme = settings.flag("legacy", false) ? "always" : "first";
-    out.pre_tokenizer = metaspace(settings.flag("add_prefix_space", true) ? scheme : "never", false);
+    out.pre_tokenizer =
+        metaspace(settings.flag("add_prefix_space", true) ? scheme : "never", false);
     out.roles = {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
   }
   return out;
@@ -150,8 +164,11 @@ Recipe unigram(const std::string& name, const TokenizerSettings& settings) {
     out.last = "sep_token";
     out.last_twice = false;
     out.second_type = 1;
-    out.roles = {{"bos_token", "[CLS]"}, {"eos_token", "[SEP]"}, {"sep_token", "[SEP]"},
-                 {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"}};
+    out.roles = {{"bos_token", "[CLS]"},
+                 {"eos_token", "[SEP]"},
+                 {"sep_token", "[SEP]"},
+                 {"cls_token", "[CLS]"},
+                 {"mask_token", "[MASK]"}};
     out.roles["unk_token"] = name == "Albert" ? "<unk>" : "[UNK]";
     out.roles["pad_token"] = name == "Albert" ? "<pad>" : "[PAD]";
     json steps = json::array();
@@ -235,14 +252,15 @@ void check_model(const Recipe& recipe, const TokenizerSettings& settings,
   if (const auto* model = std::get_if<WordPiece>(parts.model.get())) {
     const auto& options = model->options();
     if (options.continuing_prefix != "##" || options.max_characters != 100)
-      refuse("pieces marked with ## of words of at most 100 characters, not as tokenizer.json says");
+      refuse(
+          "pieces marked with ## of words of at most 100 characters, not as tokenizer.json says");
     if (options.unknown_token != unknown)
-      refuse("\"" + unknown + "\" of unknown words, tokenizer.json \"" + options.unknown_token + "\"");
+      refuse("\"" + unknown + "\" of unknown words, tokenizer.json \"" + options.unknown_token +
+             "\"");
   } else if (const auto* pieces = std::get_if<Unigram>(parts.model.get())) {
     const int32_t id = pieces->unknown_id();
-    const bool same = recipe.unknown_id == -2
-                          ? id >= 0 && pieces->vocabulary().text(id) == unknown
-                          : id == recipe.unknown_id;
+    const bool same = recipe.unknown_id == -2 ? id >= 0 && pieces->vocabulary().text(id) == unknown
+                                              : id == recipe.unknown_id;
     if (!same) refuse("another id of unknown pieces than tokenizer.json says");
   }
 }

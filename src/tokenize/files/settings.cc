@@ -83,8 +83,8 @@ std::vector<AddedToken> read_added(const fs::path& path, const TokenizerSettings
 std::string read_text_file(const fs::path& path) {
   const MappedFile file = MappedFile::open(path);
   const auto bytes = file.bytes();
-  return std::string(without_byte_order_mark(
-      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  return std::string(
+      without_byte_order_mark({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
 }
 
 std::string TokenizerSettings::text(const std::string& key, const std::string& fallback) const {
@@ -133,7 +133,8 @@ AddedToken TokenizerSettings::token(const json& value, const std::string& key) c
   }
   const auto content = value.is_object() ? value.find("content") : value.end();
   if (!value.is_object() || content == value.end() || !content->is_string()) {
-    throw_bad_input(file + ": field '" + key + "' must be a token: a text, or an object with content");
+    throw_bad_input(file + ": field '" + key +
+                    "' must be a token: a text, or an object with content");
   }
   out.content = content->get<std::string>();
   const auto flag = [&](const char* name, bool fallback) {
@@ -162,9 +163,10 @@ std::vector<AddedToken> TokenizerSettings::named() const {
   for (const auto& [key, value] : config.items()) {
     if (key.ends_with("_token") && !is_role(key) && names_a_token(value)) add(value, key);
   }
-  const char* extra = config.contains("extra_special_tokens") && !config["extra_special_tokens"].empty()
-                          ? "extra_special_tokens"
-                          : "additional_special_tokens";
+  const char* extra =
+      config.contains("extra_special_tokens") && !config["extra_special_tokens"].empty()
+          ? "extra_special_tokens"
+          : "additional_special_tokens";
   if (config.contains(extra) && config[extra].is_structured()) {
     for (const auto& [key, value] : config[extra].items()) add(value, extra);
   }

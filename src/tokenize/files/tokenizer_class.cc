@@ -58,7 +58,8 @@ constexpr std::array<Class, 14> kClasses = {{
 constexpr std::string_view kTypesOfJson =
     "aria arctic bigbird_pegasus flex_olmo glm glm4 gpt_bigcode granite granitemoe jamba llava "
     "ministral ministral3 mistral mistral3 mixtral modernbert modernbert-decoder nemotron "
-    "nystromformer olmo2 olmo3 pegasus_x persimmon phi3 phimoe pixtral stablelm umt5 xlm-roberta-xl";
+    "nystromformer olmo2 olmo3 pegasus_x persimmon phi3 phimoe pixtral stablelm umt5 "
+    "xlm-roberta-xl";
 
 /// Types whose class counts where the files name another.
 constexpr std::string_view kTypesThatDecide = "qwen2";
