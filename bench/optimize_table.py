@@ -67,7 +67,7 @@ def pytorch(dynamo: bool, opset: int, attention: str) -> Callable[[Path], None]:
 
 
 def optimum(library: str) -> Callable[[Path], None]:
-    def export(path: Path) -> None:
+    def export(path: Path) -> None:  # in build/venv-exporters, which has Optimum
         from optimum.exporters.onnx import main_export
 
         with tempfile.TemporaryDirectory() as folder:

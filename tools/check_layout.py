@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "checkpoint": {"graph", "config"},
     "http": set(),
-    "hub": {"http", "config"},
+    "hub": {"http", "config", "graph"},
     "convert": {"checkpoint", "graph", "config", "hub"},
     "recognize": {"graph"},
     "passes": {"recognize", "graph", "config", "hub"},

@@ -55,6 +55,8 @@ void add_pull(CLI::App& app) {
   command->add_option("--cache-dir", flags->cache, "default: HF_HUB_CACHE, else HF_HOME/hub");
   command->add_flag("--weights", flags->weights,
                     "the checkpoint's weights even where there is an .onnx file");
+  command->add_option("--file", flags->options.file,
+                      "the .onnx file, by its path in the repository (default: onnx/model.onnx)");
   command->add_flag("--progress", flags->progress, "show progress even when stderr is no terminal");
   command->footer(
       "HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE mean what they mean to "

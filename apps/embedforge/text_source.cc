@@ -4,6 +4,7 @@
 #include <iostream>
 #include <utility>
 
+#include "base/byte_order_mark.h"
 #include "embedforge/error.h"
 #include "tokenize/unicode/utf8.h"
 
@@ -36,6 +37,7 @@ bool TextSource::read_line(std::string& line) {
       return false;
     }
     if (line.ends_with('\r')) line.pop_back();
+    if (line_ == 0) line = without_byte_order_mark(line);
   }
   ++line_;
   return true;

@@ -25,9 +25,9 @@ struct TokenizeFlags {
 
 void run_tokenize(const TokenizeFlags& flags) {
   TextSource source(flags.texts, flags.input);
-  const ModelConfig config =
-      read_model_config(resolve_model(flags.model).folder, {warn, flags.strict});
-  const Tokenizer tokenizer = Tokenizer::load(config.transformer);
+  const ModelConfig config = read_model_config(
+      resolve_model(flags.model, PullWhat::kSettings).folder, {warn, flags.strict});
+  const Tokenizer tokenizer = Tokenizer::load(config.transformer, config.lower_case);
   TokenizeOptions options = flags.options;
   options.add_special_tokens = !flags.no_special;
   for (auto block = source.next(); !block.empty(); block = source.next()) {

@@ -69,7 +69,7 @@ void verify_model(const std::string& checkpoint, const std::filesystem::path& wr
   const ModelConfig config = read_model_config(folder);
   const BertConfig bert = read_bert_config(JsonFile::read(config.transformer / "config.json"));
   const TensorMap weights = bert_weights(bert, read_checkpoint(config.transformer).tensors);
-  const Tokenizer tokenizer = Tokenizer::load(config.transformer);
+  const Tokenizer tokenizer = Tokenizer::load(config.transformer, config.lower_case);
   const Head head(read_head(config, std::nullopt, static_cast<size_t>(bert.hidden_size)),
                   static_cast<size_t>(bert.hidden_size));
   const Embedder embedder = Embedder::load(written.string());

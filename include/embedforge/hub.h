@@ -10,14 +10,15 @@
 namespace embedforge {
 
 /// kOnnx: an .onnx file where the repository has one, else the checkpoint's weights. kWeights:
-/// those.
-enum class PullWhat { kOnnx, kWeights };
+/// those. kSettings: neither, only the settings and the tokenizer.
+enum class PullWhat { kOnnx, kWeights, kSettings };
 
 struct PullOptions {
   std::string revision = "main";  // a branch, a tag or a commit
   std::filesystem::path
       cache;  // empty: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub
   PullWhat what = PullWhat::kOnnx;
+  std::string file;  // the .onnx file that is wanted, by its path in the repository
   /// Called from several threads, one at a time: bytes that are there, and of all files together.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
@@ -35,11 +36,11 @@ struct PullResult {
 };
 
 /// Brings the files of a model that are needed into the cache: settings, tokenizer, and an .onnx
-/// file or weights. Each is checked (SHA-256, or git's SHA-1 for small ones) before it counts as
-/// there; what was broken off goes on where it was; processes that pull the same wait for each
-/// other. HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE as in huggingface_hub. Errors: kBadInput for an
-/// id or revision that the hub doesn't have; kRemote with the reason (gated, unreachable, wrong
-/// checksum).
+/// file or weights, with what modules.json, index files and the .onnx's external data name. Each is
+/// checked (SHA-256, or git's SHA-1 for small ones) before it counts as there; what was broken off
+/// goes on where it was; processes that pull the same wait for each other. HF_ENDPOINT, HF_TOKEN
+/// and HF_HUB_OFFLINE as in huggingface_hub. Errors: kBadInput for an id or revision that the hub
+/// doesn't have; kRemote with the reason (gated, unreachable, wrong checksum).
 PullResult pull(const std::string& id, const PullOptions& options = {});
 
 struct CachedModel {

@@ -56,11 +56,11 @@ optimize_model(const std::string& model, const std::string& out, const std::stri
 }
 
 std::map<std::string, std::string> prompts(const std::string& model) {
-  return read_model_config(resolve_model(model).folder).prompts;
+  return read_model_config(resolve_model(model, PullWhat::kSettings).folder).prompts;
 }
 
 std::string tokenizer_folder(const std::string& model) {
-  return read_model_config(resolve_model(model).folder).transformer.string();
+  return read_model_config(resolve_model(model, PullWhat::kSettings).folder).transformer.string();
 }
 
 }  // namespace

@@ -179,6 +179,8 @@ def make_tokenizer(family: Family, folder: Path, framed: bool = True) -> None:
             special_tokens=[(token, vocabulary[token]) for token in ("<s>", "</s>")],
         )
     tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast"}  # as it is: no class makes such a one
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
 def write_modules(family: Family, folder: Path, dense: bool = False) -> None:

@@ -29,7 +29,7 @@ def runtime_vectors(path: Path, folder: Path, texts: list[str]) -> np.ndarray:
     pooled = np.zeros((len(texts), 384), np.float32)
     for at in range(0, len(texts), 16):
         batch = by_length[at : at + 16]
-        encodings = tokenizer.encode_batch([texts[i].strip() for i in batch])
+        encodings = tokenizer.encode_batch([texts[i] for i in batch])
         feed = {
             "input_ids": np.array([e.ids for e in encodings], np.int64),
             "attention_mask": np.array([e.attention_mask for e in encodings], np.int64),
@@ -103,7 +103,7 @@ def test_pooling_in_the_graph(
     tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     tokenizer.enable_truncation(256)
     tokenizer.enable_padding()
-    encodings = tokenizer.encode_batch([text.strip() for text in sample])
+    encodings = tokenizer.encode_batch(sample)
     session = onnxruntime.InferenceSession(result.model, providers=["CPUExecutionProvider"])
     (vectors,) = session.run(
         ["sentence_embedding"],

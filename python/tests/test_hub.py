@@ -95,6 +95,7 @@ def test_only_what_is_needed(hub: Hub, cache: Path, run: Run) -> None:
         "modules.json",
         "sentence_bert_config.json",
         "tokenizer.json",
+        "tokenizer_config.json",
     }
     assert done.stdout.splitlines()[-1] == str(snapshot)
     sent = dict(hub.sent)
@@ -102,7 +103,7 @@ def test_only_what_is_needed(hub: Hub, cache: Path, run: Run) -> None:
     assert again.returncode == 0
     assert dict(hub.sent) == sent
     assert (model_folder(cache) / "refs" / "v1").read_text() == COMMIT
-    assert again.stdout.count("(was there)") == 6
+    assert again.stdout.count("(was there)") == 7
 
 
 def test_an_id_is_pulled_where_a_model_is_taken(

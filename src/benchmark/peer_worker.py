@@ -67,9 +67,7 @@ class Peer:
     def feed(self, tokenizer: Any, texts: list[str]) -> dict[str, Any]:
         import numpy as np
 
-        encoded = tokenizer.encode_batch(
-            [t.strip().lower() if self.spec["lower"] else t.strip() for t in texts]
-        )
+        encoded = tokenizer.encode_batch([t.lower() if self.spec["lower"] else t for t in texts])
         return {
             "input_ids": np.array([e.ids for e in encoded], np.int64),
             "attention_mask": np.array([e.attention_mask for e in encoded], np.int64),

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/byte_order_mark.h"
 #include "base/mapped_file.h"
 #include "embedforge/error.h"
 
@@ -18,7 +19,7 @@ nlohmann::json parse_text(std::string_view text, const std::string& name) {
     return !too_deep;
   };
   try {
-    nlohmann::json value = nlohmann::json::parse(text, watch);
+    nlohmann::json value = nlohmann::json::parse(without_byte_order_mark(text), watch);
     if (too_deep) throw_bad_input(name + ": JSON nested deeper than 100 levels");
     return value;
   } catch (const nlohmann::json::parse_error& error) {

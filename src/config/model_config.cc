@@ -8,6 +8,7 @@
 
 #include "config/json_file.h"
 #include "config/model_keys.h"
+#include "config/tokenizer_keys.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -158,7 +159,8 @@ void read_modules(const std::filesystem::path& folder, const Notices& notices,
 std::optional<int64_t> tokenizer_limit(const std::filesystem::path& folder) {
   const auto file = JsonFile::read_if_present(folder / "tokenizer_config.json");
   if (!file) return std::nullopt;
-  const double limit = file->number("model_max_length", 1e30);
+  const char* key = file->value().contains("model_max_length") ? "model_max_length" : "max_len";
+  const double limit = file->number(key, 1e30);
   if (limit < 1 || limit > 1e9) return std::nullopt;
   return static_cast<int64_t>(limit);
 }
@@ -277,6 +279,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder, const Notices
     read_modules(folder, notices, config);
   if (const auto model = JsonFile::read_if_present(config.transformer / "config.json"))
     read_transformer(*model, notices, config);
+  check_tokenizer_config(config.transformer, notices);
   read_length(notices, config);
   read_sentence_transformers(folder, notices, config);
   if (config.architecture == "nomic_bert" && config.prompts.empty()) {

@@ -31,26 +31,27 @@ constexpr int64_t kMaxLayers = 1000;
 
 /// Beginnings of the names of tensors, behind the encoder's prefix or none, that no embedding
 /// needs: poolers, heads of pretraining and of other tasks, and what is computed anew.
-constexpr const char* kHeads[] = {"pooler.dense.",
-                                  "cls.predictions.",
-                                  "cls.seq_relationship.",
-                                  "lm_head.",
-                                  "vocab_transform.",
-                                  "vocab_layer_norm.",
-                                  "vocab_projector.",
-                                  "qa_outputs.",
-                                  "classifier.",
-                                  "pre_classifier.",
-                                  "score.",
-                                  "head.dense.",
-                                  "head.norm.",
-                                  "decoder.",
-                                  "embeddings.position_ids",
-                                  "embeddings.token_type_ids",
-                                  "rotary_emb.inv_freq"};
+constexpr const char* kIgnoredHeads[] = {"pooler.dense.",
+                                         "cls.predictions.",
+                                         "cls.seq_relationship.",
+                                         "lm_head.",
+                                         "vocab_transform.",
+                                         "vocab_layer_norm.",
+                                         "vocab_projector.",
+                                         "qa_outputs.",
+                                         "classifier.",
+                                         "pre_classifier.",
+                                         "score.",
+                                         "head.dense.",
+                                         "head.norm.",
+                                         "decoder.",
+                                         "embeddings.position_ids",
+                                         "embeddings.token_type_ids",
+                                         "rotary_emb.inv_freq"};
 
 bool is_unneeded(std::string_view name) {
-  return std::ranges::any_of(kHeads, [&](const char* head) { return name.starts_with(head); }) ||
+  return std::ranges::any_of(kIgnoredHeads,
+                             [&](const char* head) { return name.starts_with(head); }) ||
          name.ends_with(".rotary_emb.inv_freq");
 }
 

@@ -7,7 +7,7 @@
 namespace embedforge {
 namespace {
 
-struct Head {
+struct ClassifierTensors {
   const char* model_type;
   const char* dense;  // in the checkpoint; "" for none
   const char* activation;
@@ -15,7 +15,7 @@ struct Head {
 };
 
 /// transformers 4.57, modeling_*.py
-constexpr Head kHeads[] = {
+constexpr ClassifierTensors kClassifiers[] = {
     {"bert", "bert.pooler.dense", "tanh", "classifier"},
     {"roberta", "classifier.dense", "tanh", "classifier.out_proj"},
     {"xlm-roberta", "classifier.dense", "tanh", "classifier.out_proj"},
@@ -34,7 +34,7 @@ int64_t label_count(const JsonFile& config) {
 
 void add_classifier(const EncoderSource& source, BuiltEncoder& encoder) {
   const std::string type = source.config.string("model_type", "");
-  for (const Head& head : kHeads) {
+  for (const ClassifierTensors& head : kClassifiers) {
     if (type != head.model_type) continue;
     const int64_t hidden = encoder.hidden_size;
     const int64_t labels = label_count(source.config);

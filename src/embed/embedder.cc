@@ -10,7 +10,6 @@
 
 #include "embed/local_model.h"
 #include "embed/options.h"
-#include "embed/text.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -172,25 +171,12 @@ Matrix Embedder::encode_document(std::span<const std::string> texts,
 
 TokenizedText Embedder::tokenize(std::string_view text) const {
   const TextModel& model = impl_->text();
-  std::string changed;
-  Encoding encoding =
-      model.tokenizer.encode(model.prepared(text, "", changed), {.max_length = model.max_length});
-  // Offsets are of the text as given: white space that was taken off its start counts.
-  const size_t removed = static_cast<size_t>(strip(text).data() - text.data());
-  const auto shift = static_cast<uint32_t>(
-      std::count_if(text.begin(), text.begin() + static_cast<ptrdiff_t>(removed),
-                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-  for (size_t i = 0; i < encoding.offsets.size(); ++i) {
-    if (encoding.special[i] != 0) continue;
-    encoding.offsets[i].first += shift;
-    encoding.offsets[i].second += shift;
-  }
+  Encoding encoding = model.tokenizer.encode(text, {.max_length = model.max_length});
   return {std::move(encoding.ids), std::move(encoding.tokens), std::move(encoding.offsets)};
 }
 
 size_t Embedder::count_tokens(std::string_view text) const {
-  std::string changed;
-  return impl_->text().tokenizer.count_tokens(impl_->text().prepared(text, "", changed));
+  return impl_->text().tokenizer.count_tokens(text);
 }
 
 size_t Embedder::dimension() const {

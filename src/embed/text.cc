@@ -1,8 +1,6 @@
 #include "embed/text.h"
 
-#include <utf8proc.h>
-
-#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace embedforge {
@@ -33,42 +31,13 @@ size_t sequence_size(unsigned char lead) {
 
 }  // namespace
 
-std::string_view strip(std::string_view text) {
+bool is_blank(std::string_view text) {
   while (!text.empty()) {
     const size_t size = sequence_size(static_cast<unsigned char>(text.front()));
-    if (size > text.size() || !is_space(code_point(text.data(), size))) break;
+    if (size > text.size() || !is_space(code_point(text.data(), size))) return false;
     text.remove_prefix(size);
   }
-  while (!text.empty()) {
-    size_t start = text.size() - 1;
-    while (start > 0 && text.size() - start < 4 &&
-           (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U)
-      --start;
-    if (!is_space(code_point(text.data() + start, text.size() - start))) break;
-    text.remove_suffix(text.size() - start);
-  }
-  return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    utf8proc_int32_t c = 0;
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-    const utf8proc_ssize_t size =
-        utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size()), &c);
-    if (size <= 0) {
-      out += text.front();
-      text.remove_prefix(1);
-      continue;
-    }
-    std::array<utf8proc_uint8_t, 4> encoded{};
-    const utf8proc_ssize_t count = utf8proc_encode_char(utf8proc_tolower(c), encoded.data());
-    out.append(reinterpret_cast<const char*>(encoded.data()), static_cast<size_t>(count));
-    text.remove_prefix(static_cast<size_t>(size));
-  }
-  return out;
+  return true;
 }
 
 }  // namespace embedforge

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "embed/text.h"
 #include "embedforge/error.h"
 #include "hub/hub.h"
 
@@ -26,7 +25,7 @@ void each_text(const Texts& texts, size_t first, TokenizedTexts& out, Append app
 }  // namespace
 
 TextModel TextModel::load(const std::string& model, const EmbedderOptions& options) {
-  const ResolvedModel resolved = resolve_model(model);
+  const ResolvedModel resolved = resolve_model(model, PullWhat::kOnnx, options.file);
   std::filesystem::path onnx = resolved.onnx(options.file);
   // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
   const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
@@ -34,7 +33,8 @@ TextModel TextModel::load(const std::string& model, const EmbedderOptions& optio
       beside_tokenizer ? std::filesystem::path(options.tokenizer) : resolved.folder,
       {options.warn, options.strict});
   Tokenizer tokenizer = Tokenizer::load(
-      options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer));
+      options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer),
+      config.lower_case);
   const auto length = static_cast<size_t>(
       options.max_length > 0 ? options.max_length : std::max<int64_t>(0, config.max_length));
   return {std::move(onnx), std::move(config), std::move(tokenizer), length};
@@ -44,30 +44,19 @@ void TextModel::limit_length(size_t most) {
   if (most > 0) max_length = max_length == 0 ? most : std::min(max_length, most);
 }
 
-std::string_view TextModel::prepared(std::string_view text, std::string_view prompt,
-                                     std::string& changed) const {
-  if (!prompt.empty()) {
-    changed = prompt;
-    changed += text;
-    text = changed;
-  }
-  text = strip(text);
-  if (!config.lower_case) return text;
-  changed = lower(text);
-  return changed;
-}
-
 TokenizedTexts TextModel::tokenize(const TextBatch& batch) const {
   TokenizedTexts out;
-  std::string changed;
+  std::string prompted;
   each_text(batch.texts, batch.first, out, [&](std::string_view text) {
-    tokenizer.append_ids(prepared(text, batch.prompt, changed), {.max_length = max_length},
-                         out.ids);
+    if (!batch.prompt.empty()) {
+      prompted.assign(batch.prompt).append(text);
+      text = prompted;
+    }
+    tokenizer.append_ids(text, {.max_length = max_length}, out.ids);
   });
   if (!batch.prompt.empty() && !config.include_prompt) {
     // As sentence-transformers counts: the prompt by itself, without a special token at its end.
-    const Encoding prompt =
-        tokenizer.encode(prepared(batch.prompt, "", changed), {.max_length = max_length});
+    const Encoding prompt = tokenizer.encode(batch.prompt, {.max_length = max_length});
     out.skip = prompt.ids.size();
     if (out.skip > 0 && prompt.special.back() != 0) --out.skip;
   }

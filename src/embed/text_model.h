@@ -37,10 +37,6 @@ struct TextModel {
 
   /// No text may have more tokens than this; 0: no bound.
   void limit_length(size_t most);
-  /// The text as the tokenizer gets it: prompt before it, white space off, lower case if the model
-  /// wants that. `changed` holds it if need be.
-  std::string_view prepared(std::string_view text, std::string_view prompt,
-                            std::string& changed) const;
   /// Errors: kBadInput for invalid UTF-8, with the text's index counted from batch.first.
   TokenizedTexts tokenize(const TextBatch& batch) const;
   /// The query with each text; `first`: the first one's index, for messages.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 #include "config/model_folder.h"
 #include "embedforge/error.h"
+#include "hub/needs.h"
 #include "hub/settings.h"
 
 namespace embedforge {
@@ -13,12 +15,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The revisions of the model that the cache has, for messages.
+std::string cached_revisions(const fs::path& repository) {
+  std::string names;
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(repository / "refs", problem))
+    names += (names.empty() ? "" : ", ") + entry.path().filename().string();
+  return names;
+}
+
 /// The snapshot that refs/main names; empty when the model isn't in the cache.
-fs::path snapshot_of(const std::string& id) {
+fs::path snapshot_of(const std::string& id, bool offline) {
   const fs::path repository = hub_cache() / cache_folder_name(id);
   std::error_code ignored;
-  if (!fs::is_directory(repository, ignored)) return {};
-  if (!fs::exists(repository / "refs", ignored)) return {};  // a pull that broke off
+  if (!fs::exists(repository / "refs" / "main", ignored)) {
+    const std::string others = cached_revisions(repository);
+    if (!offline || others.empty()) return {};
+    throw_bad_input(repository.string() + ": has no revision main, only " + others +
+                    " (HF_HUB_OFFLINE is set)");
+  }
   std::ifstream ref(repository / "refs" / "main");
   std::string revision;
   ref >> revision;
@@ -27,39 +42,88 @@ fs::path snapshot_of(const std::string& id) {
   }
   fs::path snapshot = repository / "snapshots" / revision;
   if (!fs::is_directory(snapshot, ignored)) {
+    if (!offline) return {};
     throw_bad_input(snapshot.string() + ": the revision that refs/main names is not in the cache");
   }
   return snapshot;
 }
 
-bool has_weights(const fs::path& snapshot) {
-  for (const fs::path& folder : {snapshot, snapshot / "0_Transformer"}) {
-    if (has_any(folder, weight_names())) return true;
+struct Lack {
+  std::string names;        // that the snapshot lacks, or may lack, for messages; "" for nothing
+  bool maybe_onnx = false;  // as in Needs
+};
+
+Lack lacking(const std::string& id, const fs::path& snapshot, PullWhat what,
+             const std::string& file) {
+  const auto there = [&](const std::string& path) {
+    std::error_code ignored;
+    return fs::is_regular_file(snapshot / path, ignored);
+  };
+  // Who brings a whole repository brings this file, and nobody asks for it alone.
+  const bool whole = there(".gitattributes");
+  const fs::path absent = snapshot.parent_path().parent_path() / ".no_exist" / snapshot.filename();
+  const RepositoryView view{
+      .name = id,
+      .has = [&](const std::string& path) -> std::optional<bool> {
+        if (there(path)) return true;
+        std::error_code ignored;
+        if (whole || fs::exists(absent / path, ignored)) return false;
+        return std::nullopt;
+      },
+      .list =
+          [&] {
+            std::vector<std::string> out;
+            for (const auto& entry : fs::recursive_directory_iterator(snapshot)) {
+              if (!entry.is_directory())
+                out.push_back(entry.path().lexically_relative(snapshot).generic_string());
+            }
+            return out;
+          },
+      .get = [&](const std::string& path) { return there(path) ? snapshot / path : fs::path(); }};
+  const Needs needs = needed_files(view, what, file);
+  Lack out{.maybe_onnx = needs.maybe_onnx};
+  const auto add = [&](const std::string& path) {
+    out.names += (out.names.empty() ? "" : ", ") + path;
+  };
+  for (const std::string& path : needs.files) {
+    if (!there(path)) add(path);
   }
-  return false;
+  for (const std::string& path : needs.unknown) add(path);
+  return out;
 }
 
-fs::path cached_or_pulled(const std::string& id, PullWhat what) {
-  fs::path snapshot = snapshot_of(id);
-  const bool cached = !snapshot.empty() &&
-                      (what == PullWhat::kOnnx
-                           ? fs::exists(snapshot / "onnx") || fs::exists(snapshot / "model.onnx")
-                           : has_weights(snapshot));
-  if (cached) return snapshot;
+fs::path cached_or_pulled(const std::string& id, PullWhat what, const std::string& named) {
+  std::error_code ignored;
+  const std::string file = fs::is_regular_file(named, ignored) ? "" : named;
   const bool offline = hub_settings().offline;
+  const fs::path snapshot = snapshot_of(id, offline);
+  Lack missing;
+  if (!snapshot.empty()) {
+    try {
+      missing = lacking(id, snapshot, what, file);
+    } catch (const Error& error) {
+      if (offline) throw;
+      missing.names = error.what();
+    }
+    if (missing.names.empty() && (offline || !missing.maybe_onnx)) return snapshot;
+  }
   const bool has_owner = id.find('/') != std::string::npos;  // else it may be a mistyped folder
-  if (offline || !has_owner) {
-    if (!snapshot.empty()) return snapshot;
+  if (snapshot.empty() && (offline || !has_owner)) {
     throw_bad_input(
         id + ": no such folder or .onnx file, and no such model in the cache " +
         hub_cache().string() +
         (offline ? " (HF_HUB_OFFLINE is set)" : "; embedforge pull " + id + " brings it"));
   }
+  if (offline) {
+    throw_bad_input(snapshot.string() + ": lacks, as far as the cache knows: " + missing.names +
+                    " (HF_HUB_OFFLINE is set); embedforge pull " + id + " brings what there is");
+  }
   try {
-    return pull(id, {.what = what}).folder;
-  } catch (const Error&) {
+    return pull(id, {.what = what, .file = file}).folder;
+  } catch (const Error& error) {
     if (snapshot.empty()) throw;
-    return snapshot;  // what is missing there is said by whoever needs it
+    if (missing.names.empty()) return snapshot;
+    throw Error(error.code(), std::string(error.what()) + "; the cache lacks " + missing.names);
   }
 }
 
@@ -76,7 +140,7 @@ std::string cache_folder_name(const std::string& id) {
   return name;
 }
 
-ResolvedModel resolve_model(const std::string& model, PullWhat what) {
+ResolvedModel resolve_model(const std::string& model, PullWhat what, const std::string& file) {
   if (model.empty()) throw_bad_input("the model's name is empty");
   const fs::path path = model;
   std::error_code ignored;
@@ -93,7 +157,7 @@ ResolvedModel resolve_model(const std::string& model, PullWhat what) {
   if (fs::exists(path, ignored)) {
     throw_bad_input(model + ": is neither a folder nor an .onnx file");
   }
-  return {cached_or_pulled(model, what), {}};
+  return {cached_or_pulled(model, what, file), {}};
 }
 
 }  // namespace embedforge

@@ -25,11 +25,13 @@ struct ResolvedModel {
 std::filesystem::path hub_cache();
 
 /// `model`: an existing folder, an existing .onnx file, or a hub id (owner/name or name). Its
-/// revision `main` is taken from the cache where that has an .onnx file or weights (`what`); else
-/// it is pulled, unless HF_HUB_OFFLINE is set. The folder of an .onnx file is its own, or the one
-/// above when it lies in a folder onnx/ without a tokenizer.json. Errors: kBadInput when it is none
-/// of these, saying where was looked; as pull().
-ResolvedModel resolve_model(const std::string& model, PullWhat what = PullWhat::kOnnx);
+/// revision `main` is taken from the cache where all that the model needs is there (needs.h); else
+/// it is pulled, unless HF_HUB_OFFLINE is set. `file`: the .onnx file of a hub id that is wanted,
+/// by its path. The folder of an .onnx file is its own, or the one above when it lies in a folder
+/// onnx/ without a tokenizer.json. Errors: kBadInput when it is none of these, saying where was
+/// looked, and offline with the names of the files that are missing; as pull().
+ResolvedModel resolve_model(const std::string& model, PullWhat what = PullWhat::kOnnx,
+                            const std::string& file = "");
 
 /// "models--owner--name", the cache's folder name of a hub id. Errors: kBadInput when it is no hub
 /// id.

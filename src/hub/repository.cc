@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "config/json_file.h"
-#include "config/model_folder.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -45,78 +44,6 @@ RepositoryFile read_file(const JsonFile& entry) {
   }
   return out;
 }
-
-bool is_setting(const fs::path& path) {
-  static constexpr const char* kNames[] = {"config.json",
-                                           "tokenizer.json",
-                                           "tokenizer_config.json",
-                                           "special_tokens_map.json",
-                                           "added_tokens.json",
-                                           "vocab.txt",
-                                           "vocab.json",
-                                           "merges.txt",
-                                           "modules.json",
-                                           "config_sentence_transformers.json"};
-  const std::string name = path.filename().string();
-  const bool known = std::ranges::find(kNames, name) != std::end(kNames) ||
-                     (name.starts_with("sentence_") && name.ends_with("_config.json"));
-  const std::string folder = path.parent_path().string();
-  const bool module = !folder.empty() && folder[0] >= '0' && folder[0] <= '9' &&
-                      folder.find('_') != std::string::npos &&
-                      folder.find('/') == std::string::npos;
-  if (module && folder.ends_with("Dense"))
-    return name.ends_with(".safetensors") || known || name == "pytorch_model.bin";
-  return known && (folder.empty() || module);
-}
-
-class Choice {
- public:
-  explicit Choice(const Repository& repository) : repository_(repository) {}
-
-  bool has(const std::string& path) const {
-    return std::ranges::find(repository_.files, path, &RepositoryFile::path) !=
-           repository_.files.end();
-  }
-  template <typename Wanted>
-  void add(Wanted wanted) {
-    for (const RepositoryFile& file : repository_.files) {
-      if (!wanted(file.path)) continue;
-      if (std::ranges::find(chosen_, file.path, &RepositoryFile::path) == chosen_.end())
-        chosen_.push_back(file);
-    }
-  }
-  bool add_onnx() {
-    for (const char* name : onnx_names()) {
-      if (!has(name)) continue;
-      add([&](const std::string& path) { return path == name || is_external_data(path, name); });
-      return true;
-    }
-    return false;
-  }
-  /// One kind, whole or in shards, in the folder of the transformer.
-  bool add_weights() {
-    for (const std::string& folder : {std::string(), std::string("0_Transformer/")}) {
-      for (const auto& [stem, end] : {std::pair<std::string, std::string>{"model", ".safetensors"},
-                                      {"pytorch_model", ".bin"}}) {
-        const std::string whole = folder + stem + end;
-        const std::string index = whole + ".index.json";
-        if (!has(whole) && !has(index)) continue;
-        const std::string shard = folder + stem + "-";
-        add([&](const std::string& path) {
-          if (has(whole)) return path == whole;
-          return path == index || (path.starts_with(shard) && path.ends_with(end));
-        });
-        return true;
-      }
-    }
-    return false;
-  }
-  std::vector<RepositoryFile> take() { return std::move(chosen_); }
-
- private:
-  const Repository& repository_;
-  std::vector<RepositoryFile> chosen_;
-};
 
 }  // namespace
 
@@ -168,23 +95,6 @@ Repository read_repository(const HttpClient& client, const HubSettings& settings
     throw Error(ErrorCode::kRemote, error.what());
   }
   return out;
-}
-
-std::vector<RepositoryFile> choose_files(const Repository& repository, PullWhat what) {
-  Choice choice(repository);
-  choice.add([](const std::string& path) { return is_setting(path); });
-  if (!choice.has("tokenizer.json")) {
-    choice.add([](const std::string& path) {
-      return path == "sentencepiece.bpe.model" || path == "spiece.model" ||
-             path == "tokenizer.model";
-    });
-  }
-  const bool found = (what == PullWhat::kOnnx && choice.add_onnx()) || choice.add_weights();
-  if (!found) {
-    throw_bad_input(repository.id +
-                    ": has neither model.safetensors nor pytorch_model.bin nor onnx/model.onnx");
-  }
-  return choice.take();
 }
 
 }  // namespace embedforge

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "embedforge/hub.h"
 #include "http/client.h"
 #include "hub/settings.h"
 
@@ -27,10 +26,6 @@ struct Repository {
 /// Errors: kBadInput for an unknown id or revision; kRemote for others (401 and 403: gated).
 Repository read_repository(const HttpClient& client, const HubSettings& settings,
                            const std::string& id, const std::string& revision);
-
-/// Those of a repository that are needed. Errors: kBadInput when it has neither weights nor .onnx
-/// files.
-std::vector<RepositoryFile> choose_files(const Repository& repository, PullWhat what);
 
 /// The request's headers: the token where there is one.
 HttpHeaders hub_headers(const HubSettings& settings);

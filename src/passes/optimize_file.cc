@@ -55,7 +55,7 @@ OptimizeResult optimize(const std::string& model, const fs::path& out,
   const auto start = std::chrono::steady_clock::now();
   check_pass_names(options.disabled);
   OptimizeResult result;
-  result.source = resolve_model(model).onnx(input.string());
+  result.source = resolve_model(model, PullWhat::kOnnx, input.string()).onnx(input.string());
   Graph graph = read_onnx(result.source);
   result.model = !out.empty()
                      ? out

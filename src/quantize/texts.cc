@@ -26,13 +26,10 @@ constexpr std::array<size_t, 24> kRandomLengths = {6,  8,  10, 12, 14, 16, 18, 2
 class TextTokens {
  public:
   explicit TextTokens(const ModelConfig& config)
-      : config_(config), tokenizer_(Tokenizer::load(config.transformer)) {}
+      : config_(config), tokenizer_(Tokenizer::load(config.transformer, config.lower_case)) {}
 
   void append(std::string_view text, Tokens& out) const {
-    std::string changed(strip(text));
-    if (config_.lower_case) changed = lower(changed);
-    tokenizer_.append_ids(changed, {.max_length = static_cast<size_t>(config_.max_length)},
-                          out.ids);
+    tokenizer_.append_ids(text, {.max_length = static_cast<size_t>(config_.max_length)}, out.ids);
     out.offsets.push_back(out.ids.size());
   }
 
@@ -80,7 +77,7 @@ TextSplit split_texts(const QuantizeOptions& options, const ModelConfig& config)
   out.given = true;
   std::vector<std::string_view> texts;
   for (const std::string& text : options.calibration) {
-    if (!strip(text).empty()) texts.emplace_back(text);
+    if (!is_blank(text)) texts.emplace_back(text);
   }
   if (texts.size() < kFewestTexts) {
     throw_bad_input(fmt::format("calibration needs at least {} texts that aren't empty ({} given)",

@@ -7,6 +7,7 @@
 #include "base/mapped_file.h"
 #include "embedforge/error.h"
 #include "tokenize/files/legacy_files.h"
+#include "tokenize/files/tokenizer_class.h"
 #include "tokenize/post/truncate.h"
 #include "tokenize/tokenizer_impl.h"
 #include "tokenize/unicode/utf8.h"
@@ -24,6 +25,22 @@ void check_text(std::string_view text) {
   }
 }
 
+TokenizerParts read_tokenizer_file(const std::filesystem::path& file) {
+  const MappedFile mapped = MappedFile::open(file);
+  const auto bytes = mapped.bytes();
+  return read_tokenizer_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                             file.string());
+}
+
+/// Whether lower case before the steps would change nothing.
+bool lowers_first(const std::vector<Normalizer>& steps) {
+  const auto* bert = steps.empty() ? nullptr : std::get_if<BertNormalizer>(steps.data());
+  return (bert != nullptr && bert->lowercase) ||
+         std::ranges::any_of(steps, [](const Normalizer& step) {
+           return std::holds_alternative<LowercaseNormalizer>(step);
+         });
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -31,14 +48,20 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-Tokenizer Tokenizer::load(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path) && !std::filesystem::exists(path / "tokenizer.json")) {
-    return Tokenizer(std::make_unique<Impl>(read_legacy_folder(path)));
+Tokenizer Tokenizer::load(const std::filesystem::path& path, bool lower_case) {
+  TokenizerParts parts;
+  if (std::filesystem::is_directory(path)) {
+    const TokenizerSettings settings = read_tokenizer_settings(path);
+    const bool json = std::filesystem::exists(path / "tokenizer.json");
+    parts =
+        json ? read_tokenizer_file(path / "tokenizer.json") : read_legacy_folder(path, settings);
+    apply_settings(settings, json, parts);
+  } else {
+    parts = read_tokenizer_file(path);
   }
-  const auto file = std::filesystem::is_directory(path) ? path / "tokenizer.json" : path;
-  const MappedFile mapped = MappedFile::open(file);
-  const auto bytes = mapped.bytes();
-  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+  if (lower_case && !lowers_first(parts.normalizers))
+    parts.normalizers.insert(parts.normalizers.begin(), LowercaseNormalizer{});
+  return Tokenizer(std::make_unique<Impl>(std::move(parts)));
 }
 
 Tokenizer Tokenizer::parse(std::string_view json, const std::string& name) {
@@ -58,7 +81,7 @@ void Tokenizer::append_ids(std::string_view text, const TokenizeOptions& options
   ids.insert(ids.end(), affixes->before.begin(), affixes->before.end());
   const size_t start = ids.size();
   const size_t room = impl_->content_limit(options, false);
-  const bool left = options.side == TruncationSide::kLeft;
+  const bool left = impl_->cuts_left(options);
   try {
     const ScratchPool::Lease scratch(impl_->pool);
     const size_t limit = room == kNoLimit || left ? kNoLimit : start + room;
@@ -85,9 +108,9 @@ size_t Tokenizer::count_tokens(std::string_view text, const TokenizeOptions& opt
 Encoding Tokenizer::encode(std::string_view text, const TokenizeOptions& options) const {
   check_text(text);
   const size_t limit = impl_->content_limit(options, false);
-  const bool left = options.side == TruncationSide::kLeft;
+  const bool left = impl_->cuts_left(options);
   Encoding encoding = impl_->encode_sequence(text, left ? kNoLimit : limit);
-  truncate(encoding, limit, options.side);
+  truncate(encoding, limit, left ? TruncationSide::kLeft : TruncationSide::kRight);
   return post_process(impl_->parts.post_processors, {std::move(encoding)},
                       options.add_special_tokens);
 }
@@ -100,9 +123,13 @@ Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second,
                              impl_->encode_sequence(second, kNoLimit)};
   const auto [a, b] =
       pair_lengths(both[0].ids.size(), both[1].ids.size(), impl_->content_limit(options, true));
-  truncate(both[0], a, options.side);
-  truncate(both[1], b, options.side);
-  return post_process(impl_->parts.post_processors, std::move(both), options.add_special_tokens);
+  const auto side = impl_->cuts_left(options) ? TruncationSide::kLeft : TruncationSide::kRight;
+  truncate(both[0], a, side);
+  truncate(both[1], b, side);
+  Encoding all =
+      post_process(impl_->parts.post_processors, std::move(both), options.add_special_tokens);
+  if (!impl_->parts.gives_types) std::ranges::fill(all.type_ids, 0);
+  return all;
 }
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special_tokens) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,15 +29,17 @@ enum class TruncationSide { kRight, kLeft };
 struct TokenizeOptions {
   size_t max_length = 0;  // truncate to this many tokens, special ones included; 0: no truncation
   bool add_special_tokens = true;
-  TruncationSide side = TruncationSide::kRight;
+  std::optional<TruncationSide> side;  // nullopt: as the tokenizer's files say
 };
 
 /// Immutable and thread-safe once loaded.
 class Tokenizer {
  public:
-  /// `path`: tokenizer.json, or a folder that holds it. Errors: kBadInput with file and field;
-  /// kNotSupported with the component's type.
-  static Tokenizer load(const std::filesystem::path& path);
+  /// `path`: a folder, whose tokenizer.json or older files count as transformers 5 reads them
+  /// (tokenizer_config.json, special_tokens_map.json, added_tokens.json, config.json's class), or a
+  /// tokenizer.json by itself. `lower_case`: texts become lower case first, special tokens don't.
+  /// Errors: kBadInput with file and field; kNotSupported with the component's type or the class.
+  static Tokenizer load(const std::filesystem::path& path, bool lower_case = false);
   /// The same from the text of a tokenizer.json; `name` stands for the file in messages.
   static Tokenizer parse(std::string_view json, const std::string& name);
 

@@ -27,6 +27,9 @@ struct Affixes {
 struct Tokenizer::Impl {
   explicit Impl(TokenizerParts all);
 
+  bool cuts_left(const TokenizeOptions& options) const {
+    return options.side ? *options.side == TruncationSide::kLeft : parts.cuts_left;
+  }
   size_t content_limit(const TokenizeOptions& options, bool pair) const;
   void cut(std::string_view text, bool aligned, Scratch& scratch) const;
   void tokenize(std::string_view piece, std::vector<Token>& tokens) const;

@@ -48,10 +48,46 @@ TEST_F(HubTest, TakesAFolderAsItIs) {
 
 TEST_F(HubTest, FindsTheRevisionThatMainNames) {
   write("cache/models--owner--name/refs/main", "abc123");
-  write("cache/models--owner--name/snapshots/abc123/config.json", "{}");
+  const fs::path snapshot = "cache/models--owner--name/snapshots/abc123";
+  for (const char* name : {"config.json", "tokenizer.json", "onnx/model.onnx", ".gitattributes"})
+    write(snapshot / name, "");
   const ResolvedModel found = resolve_model("owner/name");
-  EXPECT_EQ(found.folder, folder_.path() / "cache/models--owner--name/snapshots/abc123");
+  EXPECT_EQ(found.folder, folder_.path() / snapshot);
   EXPECT_TRUE(found.file.empty());
+}
+
+TEST_F(HubTest, OfflineNamesWhatAHalfFilledCacheLacks) {
+  const fs::path model = "cache/models--owner--name";
+  const fs::path snapshot = model / "snapshots/abc123";
+  write(model / "refs/main", "abc123");
+  for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"})
+    write(snapshot / name, "{}");
+  EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("modules.json"));
+  EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("HF_HUB_OFFLINE"));
+  // What huggingface_hub noted as absent isn't missing.
+  for (const char* name :
+       {"config_sentence_transformers.json", "sentence_bert_config.json", "tokenizer_config.json"})
+    write(model / ".no_exist/abc123" / name, "");
+  EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("knows: modules.json ("));
+  write(snapshot / "modules.json",
+        R"([{"path": "", "type": "a.Transformer"}, {"path": "my pooling", "type": "a.Pooling"},
+            {"path": "2_D", "type": "a.Dense"}, {"path": "3_N", "type": "a.Normalize"}])");
+  EXPECT_THAT(message_of("owner/name"),
+              testing::HasSubstr("my pooling/config.json, 2_D/config.json, 2_D/model.safetensors"));
+  write(snapshot / "my pooling/config.json", "{}");
+  write(snapshot / "2_D/config.json", "{}");
+  write(snapshot / "2_D/odd name.safetensors", "");
+  EXPECT_EQ(resolve_model("owner/name", PullWhat::kWeights).folder, folder_.path() / snapshot);
+  fs::remove(folder_.path() / snapshot / "model.safetensors");
+  write(snapshot / "model.safetensors.index.json",
+        R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
+  write(snapshot / "one.safetensors", "");
+  EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("knows: two.safetensors ("));
+}
+
+TEST_F(HubTest, OfflineNamesARevisionThatIsThere) {
+  write("cache/models--owner--name/refs/v1", "abc123");
+  EXPECT_THAT(message_of("owner/name"), testing::HasSubstr("only v1"));
 }
 
 TEST_F(HubTest, AnOnnxFileInOnnxBelongsToTheFolderAbove) {

@@ -29,6 +29,8 @@ struct TokenizerParts {
   std::vector<Decoder> decoders;
   bool has_decoder = false;              // none: tokens are joined by a space
   std::vector<AddedToken> added_tokens;  // with the ids that they get
+  bool cuts_left = false;                // a text that is too long loses its start
+  bool gives_types = true;               // false: every type is 0
 };
 
 /// Errors: kBadInput with the file and the field; kNotSupported with the type of an unknown

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/byte_order_mark.h"
 #include "embedforge/error.h"
 
 namespace embedforge {
@@ -29,6 +30,7 @@ bool last_value(simdjson::dom::element object, std::string_view key,
 }  // namespace
 
 nlohmann::json parse_json(std::string_view text, const std::string& file) {
+  text = without_byte_order_mark(text);
   const auto check_depth = [&file](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
     if (depth > kMaxDepth) {
       throw_bad_input(fmt::format("{}: JSON nested deeper than {} levels", file, kMaxDepth));
@@ -45,6 +47,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& file) {
 }
 
 JsonDocument::JsonDocument(std::string_view text, const std::string& file) {
+  text = without_byte_order_mark(text);
   const auto parse = [this](std::string_view json) {
     // Its own limit is a little above ours, which parse_json() checks.
     simdjson::error_code error = parser_.allocate(json.size(), kMaxDepth + 8);

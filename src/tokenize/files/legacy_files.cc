@@ -14,28 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// The pre-tokenization of Qwen2 and its embedding models.
-constexpr std::string_view kQwenWords =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-std::string read_file(const fs::path& path) {
-  const MappedFile file = MappedFile::open(path);
-  const auto bytes = file.bytes();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-LegacySettings read_settings(const fs::path& folder) {
-  LegacySettings settings;
-  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    const fs::path path = folder / name;
-    if (!fs::exists(path)) continue;
-    const json document = parse_json(read_file(path), path.string());
-    if (!document.is_object()) throw_bad_input(path.string() + ": the document must be an object");
-    settings.config.update(document);
-  }
-  return settings;
-}
-
 /// Lines without the white space at their ends.
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -61,7 +39,7 @@ json document_of(json model, json normalizer, json pre_tokenizer, json post_proc
 }
 
 /// The configuration's list, or `names` where it has none.
-json special_tokens(const LegacySettings& settings, const std::vector<std::string>& names,
+json special_tokens(const TokenizerSettings& settings, const std::vector<std::string>& names,
                     const std::string& mask, const json& vocab) {
   json tokens = settings.added_tokens();
   if (!tokens.empty()) return tokens;
@@ -72,10 +50,10 @@ json special_tokens(const LegacySettings& settings, const std::vector<std::strin
   return tokens;
 }
 
-json wordpiece_document(const fs::path& path, const LegacySettings& settings) {
+json wordpiece_document(const fs::path& path, const TokenizerSettings& settings) {
   json vocab = json::object();
   int id = 0;
-  for (std::string& line : lines_of(read_file(path))) vocab[std::move(line)] = id++;
+  for (std::string& line : lines_of(read_text_file(path))) vocab[std::move(line)] = id++;
   const bool roberta = !vocab.contains("[CLS]") && vocab.contains("<s>");  // MPNet
   const std::string unknown = settings.text("unk_token", "[UNK]");
   const std::string cls = settings.text("cls_token", roberta ? "<s>" : "[CLS]");
@@ -100,11 +78,11 @@ json wordpiece_document(const fs::path& path, const LegacySettings& settings) {
                      special_tokens(settings, {pad, unknown, cls, sep}, mask, vocab));
 }
 
-json byte_level_document(const fs::path& folder, const LegacySettings& settings) {
+json byte_level_document(const fs::path& folder, const TokenizerSettings& settings) {
   const fs::path path = folder / "vocab.json";
-  json vocab = parse_json(read_file(path), path.string());
+  json vocab = parse_json(read_text_file(path), path.string());
   json merges = json::array();
-  for (std::string& line : lines_of(read_file(folder / "merges.txt"))) {
+  for (std::string& line : lines_of(read_text_file(folder / "merges.txt"))) {
     if (!line.empty() && !line.starts_with("#version")) merges.push_back(std::move(line));
   }
   const bool prefix = settings.flag("add_prefix_space", false);
@@ -154,46 +132,6 @@ TokenizerParts read_document(const json& document, const fs::path& path) {
 
 }  // namespace
 
-std::string LegacySettings::text(const std::string& key, const std::string& fallback) const {
-  const auto it = config.find(key);
-  if (it == config.end()) return fallback;
-  if (it->is_string()) return it->get<std::string>();
-  if (it->is_object() && it->contains("content") && (*it)["content"].is_string()) {
-    return (*it)["content"].get<std::string>();
-  }
-  return fallback;
-}
-
-bool LegacySettings::flag(const std::string& key, bool fallback) const {
-  const auto it = config.find(key);
-  return it != config.end() && it->is_boolean() ? it->get<bool>() : fallback;
-}
-
-bool LegacySettings::is_class(std::string_view name) const {
-  return text("tokenizer_class", "").starts_with(name);
-}
-
-json LegacySettings::added_tokens() const {
-  json tokens = json::array();
-  const auto it = config.find("added_tokens_decoder");
-  if (it == config.end() || !it->is_object()) return tokens;
-  for (const auto& [id, entry] : it->items()) {
-    if (!entry.is_object()) continue;
-    int32_t number = 0;
-    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
-    if (error != std::errc() || end != id.data() + id.size()) {
-      throw_bad_input("tokenizer_config.json: added_tokens_decoder has the key '" + id +
-                      "', which is not a token's id");
-    }
-    json token = entry;
-    token["id"] = number;
-    tokens.push_back(std::move(token));
-  }
-  std::sort(tokens.begin(), tokens.end(),
-            [](const json& a, const json& b) { return a["id"] < b["id"]; });
-  return tokens;
-}
-
 json added_token(const std::string& content, bool lstrip) {
   return {{"id", 0},         {"content", content},  {"single_word", false}, {"lstrip", lstrip},
           {"rstrip", false}, {"normalized", false}, {"special", true}};
@@ -230,8 +168,7 @@ json template_processing(const std::vector<std::string>& before,
           {"special_tokens", specials}};
 }
 
-TokenizerParts read_legacy_folder(const fs::path& folder) {
-  const LegacySettings settings = read_settings(folder);
+TokenizerParts read_legacy_folder(const fs::path& folder, const TokenizerSettings& settings) {
   if (const fs::path path = folder / "vocab.txt"; fs::exists(path)) {
     return read_document(wordpiece_document(path, settings), path);
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "tokenize/files/components.h"
+#include "tokenize/files/settings.h"
 
 namespace embedforge {
 
@@ -15,19 +16,12 @@ namespace embedforge {
 /// sentencepiece model; the fast tokenizers of the transformers package convert these likewise.
 /// tokenizer_config.json and special_tokens_map.json count when they are there. Errors: kBadInput
 /// with the folder when there is none of them.
-TokenizerParts read_legacy_folder(const std::filesystem::path& folder);
+TokenizerParts read_legacy_folder(const std::filesystem::path& folder,
+                                  const TokenizerSettings& settings);
 
-/// What tokenizer_config.json and special_tokens_map.json say.
-struct LegacySettings {
-  nlohmann::json config = nlohmann::json::object();
-
-  std::string text(const std::string& key, const std::string& fallback) const;
-  bool flag(const std::string& key, bool fallback) const;
-  /// Whether tokenizer_class begins with `name`.
-  bool is_class(std::string_view name) const;
-  /// The added tokens that the configuration lists, as in tokenizer.json.
-  nlohmann::json added_tokens() const;
-};
+/// The pre-tokenization of Qwen2 and its embedding models.
+inline constexpr const char* kQwenWords =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 /// A special token as in `added_tokens` of tokenizer.json.
 nlohmann::json added_token(const std::string& content, bool lstrip);
@@ -41,6 +35,6 @@ nlohmann::json template_processing(const std::vector<std::string>& before,
 
 /// The document of a sentencepiece model's bytes. Errors: kBadInput with `file`.
 nlohmann::json sentencepiece_document(std::string_view bytes, const std::string& file,
-                                      const LegacySettings& settings);
+                                      const TokenizerSettings& settings);
 
 }  // namespace embedforge

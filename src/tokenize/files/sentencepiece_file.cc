@@ -229,7 +229,7 @@ json model_json(const SentencePieceModel& model) {
 }  // namespace
 
 json sentencepiece_document(std::string_view bytes, const std::string& file,
-                            const LegacySettings& settings) {
+                            const TokenizerSettings& settings) {
   SentencePieceModel model = read_model(bytes, file);
   if (model.type != kUnigramModel && model.type != kBpeModel) {
     throw_not_supported(file + ": a sentencepiece model of type word or char is not supported");

@@ -103,6 +103,9 @@ TokenizerParts read_tokenizer_json(std::string_view json, const std::string& fil
   if (root.has("added_tokens")) {
     parts.added_tokens = read_added_tokens(root.at("added_tokens"), vocabulary(*parts.model));
   }
+  if (root.has("truncation")) {
+    parts.cuts_left = root.at("truncation").string_or("direction", "Right") == "Left";
+  }
   const int32_t last = last_id(parts);
   for (const PostProcessor& step : parts.post_processors) std::visit(CheckIds{file, last}, step);
   return parts;
