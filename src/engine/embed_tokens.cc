@@ -7,14 +7,15 @@
 namespace embedforge {
 namespace {
 
-int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSequence& s,
-               size_t i) {
+/// `counted`: tokens before this one that have a position of their own.
+int64_t row_of(const EmbedStep::Table& t, const TokenBatch& batch, const TileSequence& s, size_t i,
+               int64_t& counted) {
   const size_t token = s.first + i;
   switch (t.source) {
     case EmbedStep::Source::kTokenId:
       return batch.ids[token];
     case EmbedStep::Source::kPosition:
-      return static_cast<int64_t>(i) + t.offset;
+      return batch.ids[token] == t.padding_id ? t.padding_row : counted++ + t.offset;
     case EmbedStep::Source::kTokenType:
       break;
   }
@@ -56,10 +57,12 @@ void embed_tokens(const EmbedStep& step, const kernels::KernelTable& table, cons
                   const TileSequence& sequence, float* out) {
   const size_t width = step.width;
   std::vector<float> space;
+  std::vector<int64_t> counted(step.tables.size(), 0);
   for (size_t i = 0; i < sequence.length; ++i, out += width) {
     bool first = true;
     for (const EmbedStep::Table& t : step.tables) {
-      const auto at = static_cast<size_t>(row_of(t, batch, sequence, i));
+      int64_t& before = counted[static_cast<size_t>(&t - step.tables.data())];
+      const auto at = static_cast<size_t>(row_of(t, batch, sequence, i, before));
       const float* row = row_values(t, at, width, space);
       if (first) {
         std::memcpy(out, row, width * sizeof(float));

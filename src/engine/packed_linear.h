@@ -10,7 +10,7 @@
 #include "engine/pack_cache.h"
 #include "engine/rows.h"
 #include "kernels/table.h"
-#include "plan/weight.h"
+#include "plan/program.h"
 
 namespace embedforge {
 

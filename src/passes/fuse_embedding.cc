@@ -23,7 +23,8 @@ struct Tables {
 
 /// The positions are 0, 1, 2 .. in every sequence.
 bool counts_from_zero(const Rows& position) {
-  return position.meaning.offset == 0 && !position.meaning.among_tokens;
+  return position.meaning.offset == 0 && !position.meaning.among_tokens &&
+         !position.meaning.padding_id;
 }
 
 std::optional<Rows> match_rows(const Editor& editor, const Recognized& recognized,

@@ -43,8 +43,8 @@ int64_t positions_of(const std::map<std::string, Form>& forms) {
     const auto* value = std::get_if<Viewed>(&form);
     const auto* rows = value == nullptr ? nullptr : value->of->get<Embedding>();
     if (rows == nullptr) continue;
-    for (const EmbedStep::Table& table : rows->tables) {
-      if (table.source != EmbedStep::Source::kPosition) continue;
+    for (const EmbeddingTable& table : rows->tables) {
+      if (table.source != EmbeddingTable::Source::kPosition) continue;
       out = std::min(out, table.rows.dims[0] - table.offset);
     }
   }
@@ -70,7 +70,8 @@ bool uses_only_first(const Editor& editor, const Node& node) {
 
 Recognized::Recognized(const Editor& editor) : shapes_(editor) {
   const auto follow = [&](int64_t longest) {
-    probes_ = make_probes(longest, longest * 3 / 5);  // so that windows leave padding without keys
+    probes_ = make_probes(longest, longest * 3 / 5,  // so that windows leave padding without keys
+                          possible_padding_ids(editor.graph()));
     forms_ = recognize_all(editor.graph(), probes_,
                            [&](const std::string& value) { return view_of(shapes_, value); });
   };

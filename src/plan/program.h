@@ -14,27 +14,18 @@
 
 #include "base/activation.h"
 #include "embedforge/pooling.h"
-#include "graph/graph.h"
-#include "plan/weight.h"
+#include "recognize/parts.h"
+#include "recognize/weight.h"
 
 namespace embedforge {
 
 using ValueId = size_t;
 inline constexpr ValueId kNoValue = static_cast<ValueId>(-1);
 
-enum class NormKind { kLayerNorm, kRmsNorm };
-
-/// out[t] = sum over tables of row(table, t), then normalized. Sources: token id, position in the
-/// sequence, token type.
+/// out[t] = sum over tables of row(table, t), then normalized.
 struct EmbedStep {
-  enum class Source { kTokenId, kPosition, kTokenType };
-  struct Table {
-    Source source = Source::kTokenId;
-    Tensor rows;  // [vocabulary, width]; kFloat, kFloat16, kBfloat16, or quantized kInt8 / kUint8
-    int64_t offset = 0;  // kPosition: row = position + offset (RoBERTa starts after the padding id)
-    std::vector<float> scales;  // quantized: one, or one a row
-    std::vector<int32_t> zero_points;
-  };
+  using Table = EmbeddingTable;
+  using Source = EmbeddingTable::Source;
   ValueId out = 0;
   size_t width = 0;
   std::vector<Table> tables;
@@ -71,14 +62,6 @@ struct GateStep {
   size_t gate_column = 0, up_column = 0, width = 0;
   Activation activation = Activation::kSilu;
   std::vector<ValueId> inputs() const { return {gate, up}; }
-};
-
-/// Pair i of a head's first 2 n channels turns by position * frequencies[i]: (a, b) becomes
-/// (a cos - b sin, b cos + a sin).
-struct Rotary {
-  std::vector<float> frequencies;  // n, radians a position; empty: nothing turns
-  bool interleaved = false;        // pair i is channels 2 i and 2 i + 1; else i and i + n
-  bool operator==(const Rotary&) const = default;
 };
 
 /// out = in, with the columns of `heads` heads from `column` on normalized (RMS, each head by

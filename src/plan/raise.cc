@@ -77,7 +77,7 @@ struct Built {
 
 Built build(const Graph& graph, int64_t longest, int64_t attended) {
   const std::map<std::string, Form> outputs =
-      recognize::recognize(graph, make_probes(longest, attended));
+      recognize::recognize(graph, make_probes(longest, attended, possible_padding_ids(graph)));
   Ref hidden;
   Ref pooled;
   const Unknown* problem = nullptr;

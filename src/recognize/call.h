@@ -151,7 +151,7 @@ Viewed rotated(const Call& call, const Viewed& in, double* scale);
 /// Refuses a mask input of a fused attention operator that is not the padding mask, or that is
 /// missing.
 void check_mask_input(const Call& call, size_t i);
-EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& indices);
+EmbeddingTable table_of(const Call& call, const Constant& rows, const Known& indices);
 /// The weight of a quantized product from its integers, scale and zero point (inputs of the node;
 /// kNone: left out).
 constexpr size_t kNone = static_cast<size_t>(-1);

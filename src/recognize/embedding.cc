@@ -6,7 +6,7 @@
 namespace embedforge::recognize {
 namespace {
 
-using Source = EmbedStep::Source;
+using Source = EmbeddingTable::Source;
 
 bool is_table(const Constant& constant) {
   const DataType type = constant.tensor.type;
@@ -14,10 +14,9 @@ bool is_table(const Constant& constant) {
          (is_float_type(type) || type == DataType::kInt8 || type == DataType::kUint8);
 }
 
-EmbedStep::Table make_table(const Call& call, const Constant& constant,
-                            const IndexMeaning& meaning) {
+EmbeddingTable make_table(const Call& call, const Constant& constant, const IndexMeaning& meaning) {
   using Kind = IndexMeaning::Kind;
-  EmbedStep::Table out;
+  EmbeddingTable out;
   out.rows = constant.tensor;
   if (out.rows.type == DataType::kDouble) {
     out.rows = Tensor::from_floats(out.rows.dims, to_floats(out.rows));
@@ -38,6 +37,8 @@ EmbedStep::Table make_table(const Call& call, const Constant& constant,
     case Kind::kPosition:
       out.source = Source::kPosition;
       out.offset = meaning.offset;
+      out.padding_id = meaning.padding_id;
+      out.padding_row = meaning.padding_row;
       break;
     case Kind::kFixed: {  // the one row, as if every token were of type 0
       const int64_t rows = out.rows.dims[0];
@@ -54,7 +55,7 @@ EmbedStep::Table make_table(const Call& call, const Constant& constant,
   return out;
 }
 
-Viewed embedding(const Call& call, EmbedStep::Table table, const View& view) {
+Viewed embedding(const Call& call, EmbeddingTable table, const View& view) {
   const int64_t width = table.rows.dims[1];
   Embedding out;
   out.tables.push_back(std::move(table));
@@ -144,7 +145,7 @@ Viewed add_embeddings(const Call& call, const Viewed& a, const Viewed& b) {
   return Viewed{make(call, std::move(out), a.of->width), view};
 }
 
-EmbedStep::Table table_of(const Call& call, const Constant& rows, const Known& indices) {
+EmbeddingTable table_of(const Call& call, const Constant& rows, const Known& indices) {
   const auto meaning = index_meaning(indices, call.probes());
   if (!meaning || !is_table(rows)) call.refuse("takes rows of a table by something unknown");
   return make_table(call, rows, *meaning);

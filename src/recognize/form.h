@@ -9,9 +9,11 @@
 #include <variant>
 #include <vector>
 
+#include "embedforge/pooling.h"
 #include "graph/graph.h"
-#include "plan/program.h"
 #include "recognize/function.h"
+#include "recognize/parts.h"
+#include "recognize/weight.h"
 
 namespace embedforge::recognize {
 
@@ -66,7 +68,7 @@ struct Given {  // a value that is taken as it is: what made it isn't understood
   std::string name;
 };
 struct Embedding {  // one row a token: the sum of the tables' rows
-  std::vector<EmbedStep::Table> tables;
+  std::vector<EmbeddingTable> tables;
 };
 struct Linear {  // in * weight + bias
   Ref in;

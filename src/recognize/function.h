@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <optional>
 
-#include "plan/program.h"
+#include "base/activation.h"
 
 namespace embedforge::recognize {
 

@@ -168,8 +168,8 @@ Viewed add_vector(const Call& call, const Viewed& in, const std::vector<float>& 
   }
   if (const auto* embedding = in.of->get<Embedding>()) {
     Embedding out = *embedding;
-    EmbedStep::Table table;
-    table.source = EmbedStep::Source::kTokenType;
+    EmbeddingTable table;
+    table.source = EmbeddingTable::Source::kTokenType;
     table.rows = Tensor::from_floats({1, in.of->width}, bias);
     out.tables.push_back(std::move(table));
     return like(call, in, out);

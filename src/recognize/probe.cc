@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "graph/tensor.h"
 
@@ -17,15 +18,25 @@ int64_t sample_id(int64_t i) { return 5 + (i * 7 + i / 3) % 24; }
 
 constexpr int64_t kDifferent = std::numeric_limits<int64_t>::min();  // no index that repeats
 
+/// Where tokens are if those of one id aren't counted: the offset of the others, their own index.
+struct PaddingPlaces {
+  std::optional<int64_t> offset, row;
+  int64_t counted = 0;  // in the row so far
+};
+
 /// `mask` tells by row and position where tokens are.
 template <typename Mask>
-Probe make_probe(int64_t batch, int64_t sequence, Mask mask) {
-  Probe probe{batch, sequence, {}, {}, {}};
+Probe make_probe(int64_t batch, int64_t sequence, std::span<const int64_t> padding_ids, Mask mask) {
+  Probe probe{batch, sequence, {}, {}, {}, {padding_ids.begin(), padding_ids.end()}};
+  size_t next = 0;
   for (int64_t row = 0; row < batch; ++row) {
     for (int64_t i = 0; i < sequence; ++i) {
       const bool token = mask(row, i);
       probe.mask.push_back(token ? 1 : 0);
-      probe.ids.push_back(token ? sample_id(row * 31 + i) : 0);
+      const bool padding_text = token && !padding_ids.empty() && i % 4 == 2;
+      probe.ids.push_back(padding_text ? padding_ids[next++ % padding_ids.size()]
+                          : token      ? sample_id(row * 31 + i)
+                                       : 0);
       probe.types.push_back(token && i % 3 == 1 ? 1 : 0);
     }
   }
@@ -60,16 +71,43 @@ int64_t Probe::rank(int64_t row, int64_t position) const {
   return std::accumulate(first, first + position, int64_t{0});
 }
 
-std::vector<Probe> make_probes(int64_t longest, int64_t attended) {
+std::vector<Probe> make_probes(int64_t longest, int64_t attended,
+                               std::span<const int64_t> padding_ids) {
   std::vector<Probe> probes = {
-      make_probe(2, 5, [](int64_t row, int64_t i) { return row == 0 || i < 3; }),
-      make_probe(3, 11, [](int64_t row, int64_t i) {
+      make_probe(2, 5, padding_ids, [](int64_t row, int64_t i) { return row == 0 || i < 3; }),
+      make_probe(3, 11, padding_ids, [](int64_t row, int64_t i) {
         return row == 0 ? i % 3 == 1 : row == 1 || i >= 9;
       })};
   if (longest > 13) {
-    probes.push_back(make_probe(1, longest, [=](int64_t, int64_t i) { return i < attended; }));
+    probes.push_back(
+        make_probe(1, longest, padding_ids, [=](int64_t, int64_t i) { return i < attended; }));
   }
   return probes;
+}
+
+std::vector<int64_t> possible_padding_ids(const Graph& graph) {
+  constexpr int64_t kMost = 1 << 24;  // -1 and the like are sizes
+  std::map<std::string, int64_t> scalars;
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    const bool integer = tensor.type == DataType::kInt64 || tensor.type == DataType::kInt32;
+    if (integer && tensor.element_count() == 1) scalars[name] = to_ints(tensor)[0];
+  };
+  for (const auto& [name, tensor] : graph.initializers) add(name, tensor);
+  std::set<int64_t> found;
+  for (const Node& node : graph.nodes) {
+    if (node.op_type == "Constant") {
+      const auto value = node.attributes.find("value");
+      if (value == node.attributes.end()) continue;
+      if (const auto* tensor = std::get_if<Tensor>(&value->second)) add(node.outputs[0], *tensor);
+    }
+    if (node.op_type != "Equal") continue;
+    for (const std::string& input : node.inputs) {
+      const auto scalar = scalars.find(input);
+      if (scalar != scalars.end() && scalar->second >= 0 && scalar->second < kMost)
+        found.insert(scalar->second);
+    }
+  }
+  return {found.begin(), found.end()};
 }
 
 std::optional<InputRole> input_role(const std::string& name) {
@@ -147,6 +185,7 @@ std::optional<IndexMeaning> index_meaning(const Known& indices, std::span<const 
   std::optional<int64_t> offset;  // to the position, to the position among tokens, to 0
   std::optional<int64_t> offset_among_tokens;
   std::optional<int64_t> fixed;
+  std::map<int64_t, PaddingPlaces> by_padding_id;  // if tokens of that id are not counted
   const auto same = [](std::optional<int64_t>& seen, int64_t value) {
     seen = value == seen.value_or(value) ? value : kDifferent;
   };
@@ -163,15 +202,27 @@ std::optional<IndexMeaning> index_meaning(const Known& indices, std::span<const 
     const std::vector<int64_t> values = to_ints(tensor);
     for (int64_t row = 0; row < probe.batch; ++row) {
       int64_t among_tokens = 0;
+      for (const int64_t id : probe.padding_ids) by_padding_id[id].counted = 0;
       for (int64_t i = 0; i < probe.sequence; ++i) {
-        if (!probe.attended(row, i)) continue;
+        const int64_t id = probe.ids[probe.at(row, i)];
+        if (!probe.attended(row, i)) {
+          for (auto& [padding, places] : by_padding_id) places.counted += id != padding ? 1 : 0;
+          continue;
+        }
         const int64_t value =
             values[static_cast<size_t>((rows == 1 ? 0 : row) * columns + (columns == 1 ? 0 : i))];
-        is_id = is_id && value == probe.ids[probe.at(row, i)];
+        is_id = is_id && value == id;
         is_type = is_type && value == probe.types[probe.at(row, i)];
         same(offset, value - i);
         same(offset_among_tokens, value - among_tokens++);
         same(fixed, value);
+        for (auto& [padding, places] : by_padding_id) {
+          if (id == padding) {
+            same(places.row, value);
+          } else {
+            same(places.offset, value - places.counted++);
+          }
+        }
       }
     }
   }
@@ -180,6 +231,10 @@ std::optional<IndexMeaning> index_meaning(const Known& indices, std::span<const 
   if (offset && offset != kDifferent) return IndexMeaning{Kind::kPosition, *offset};
   if (offset_among_tokens && offset_among_tokens != kDifferent) {
     return IndexMeaning{Kind::kPosition, *offset_among_tokens, true};
+  }
+  for (const auto& [id, places] : by_padding_id) {
+    if (places.offset.value_or(kDifferent) != kDifferent && places.row.value_or(0) != kDifferent)
+      return IndexMeaning{Kind::kPosition, *places.offset, false, id, places.row.value_or(0)};
   }
   if (fixed && fixed != kDifferent) return IndexMeaning{Kind::kFixed, *fixed};
   return std::nullopt;

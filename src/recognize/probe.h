@@ -21,6 +21,7 @@ struct Probe {
   std::vector<int64_t> mask;   // [batch, sequence]: 1 for tokens, 0 for padding
   std::vector<int64_t> ids;    // [batch, sequence]
   std::vector<int64_t> types;  // [batch, sequence]
+  std::vector<int64_t> padding_ids;
 
   bool attended(int64_t row, int64_t position) const { return mask[at(row, position)] != 0; }
   size_t at(int64_t row, int64_t position) const {
@@ -34,7 +35,11 @@ struct Probe {
 /// Sizes that tell batch, sequence and the graph's constants apart, with padding on the right, on
 /// the left, between tokens, and none; `longest` is that of the longest probe, of which the first
 /// `attended` are tokens.
-std::vector<Probe> make_probes(int64_t longest, int64_t attended);
+/// `padding_ids` stand in the middle of texts, too (a literal <pad>).
+std::vector<Probe> make_probes(int64_t longest, int64_t attended,
+                               std::span<const int64_t> padding_ids = {});
+/// The ids that a graph compares with: one of them may be that of padding.
+std::vector<int64_t> possible_padding_ids(const Graph& graph);
 
 enum class InputRole { kTokenIds, kMask, kTokenTypes, kPositions };
 /// By the names that the exporters and sentence-transformers give; nullopt for others.
@@ -62,6 +67,9 @@ struct IndexMeaning {
   enum class Kind { kTokenId, kTokenType, kPosition, kFixed } kind = Kind::kFixed;
   int64_t offset = 0;         // kPosition: added to the position; kFixed: the index itself
   bool among_tokens = false;  // kPosition: padding before a token doesn't count
+  /// kPosition: tokens with this id don't count, either, and have the index padding_row themselves.
+  std::optional<int64_t> padding_id;
+  int64_t padding_row = 0;
 };
 std::optional<IndexMeaning> index_meaning(const Known& indices, std::span<const Probe> probes);
 

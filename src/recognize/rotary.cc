@@ -232,10 +232,10 @@ std::optional<Viewed> times_table(const Call& call, const Viewed& a, const Viewe
     const auto* embedding = by.of->get<Embedding>();
     if (embedding == nullptr || in.of->get<Embedding>() != nullptr) continue;
     if (embedding->tables.size() != 1 || !embedding->tables[0].scales.empty()) continue;
-    const EmbedStep::Table& table = embedding->tables[0];
+    const EmbeddingTable& table = embedding->tables[0];
     const size_t rank = in.view.axes.size();
     const size_t own = by.view.axes.size();
-    if (table.source != EmbedStep::Source::kPosition || own > rank) continue;
+    if (table.source != EmbeddingTable::Source::kPosition || own > rank) continue;
     bool fits = column_size(in.view.axes.back()) == column_size(by.view.axes.back());
     for (size_t i = 0; i + 1 < own; ++i) {
       const Axis& axis = by.view.axes[i];

@@ -138,7 +138,7 @@ bool leaves_out(const std::vector<float>& factors) {
   return std::find(factors.begin(), factors.end(), 0.0F) != factors.end();
 }
 
-bool one_source(const EmbedStep::Table& a, const EmbedStep::Table& b) {
+bool one_source(const EmbeddingTable& a, const EmbeddingTable& b) {
   return a.source == b.source && a.offset == b.offset && a.rows.dims[0] == b.rows.dims[0];
 }
 
@@ -262,7 +262,7 @@ std::optional<Viewed> scaled_embedding(const Call& call, const Viewed& a, const 
     if (table == nullptr || factor == nullptr || scales.of->width != 1) continue;
     if (table->tables.size() != 1 || factor->tables.size() != 1) continue;
     Embedding out = *table;
-    EmbedStep::Table& made = out.tables[0];
+    EmbeddingTable& made = out.tables[0];
     if (is_float_type(made.rows.type) || !made.scales.empty() ||
         !one_source(made, factor->tables[0])) {
       continue;

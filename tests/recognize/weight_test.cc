@@ -1,4 +1,4 @@
-#include "plan/weight.h"
+#include "recognize/weight.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "plan/weight.h"
+#include "recognize/weight.h"
 
 #include <algorithm>
 #include <cmath>
