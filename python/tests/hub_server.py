@@ -88,6 +88,21 @@ class Hub:
             siblings.append(entry)
         return {"id": ID, "modelId": ID, "sha": COMMIT, "siblings": siblings + self.extra}
 
+    def tree(self) -> list[dict[str, Any]]:
+        """The same in the form that newer versions of huggingface_hub ask for."""
+        entries = []
+        for path, content in self.files.items():
+            entry: dict[str, Any] = {
+                "type": "file",
+                "path": path,
+                "size": len(content),
+                "oid": git_sha1(content),
+            }
+            if self.is_large(path):
+                entry["lfs"] = {"oid": self.etag(path), "size": len(content), "pointerSize": 130}
+            entries.append(entry)
+        return entries
+
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         path = unquote(urlparse(request.path).path)
         with self.lock:
@@ -113,6 +128,8 @@ class Hub:
             self.send(request, 404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif "/revision/" in path and path.split("/revision/")[1] not in ("main", "v1", COMMIT):
             self.send(request, 404, b"{}", {"X-Error-Code": "RevisionNotFound"})
+        elif "/tree/" in path:
+            self.send(request, 200, json.dumps(self.tree()).encode())
         else:
             self.send(request, 200, json.dumps(self.listing()).encode())
 

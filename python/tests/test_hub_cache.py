@@ -120,7 +120,9 @@ def test_another_revision_is_not_main(hub: Hub, cache: Path, run: Run, vector: n
     assert np.array_equal(embedforge.Embedder(ID).encode("some words"), vector)
 
 
-def test_modules_of_any_name(hub: Hub, cache: Path, repository: Path, tmp_path: Path) -> None:
+def test_modules_of_any_name(
+    hub: Hub, cache: Path, run: Run, repository: Path, tmp_path: Path
+) -> None:
     family = checkpoints.FAMILIES["bert"]
     folder = tmp_path / "checkpoint"
     shutil.copytree(repository, folder)
@@ -135,8 +137,11 @@ def test_modules_of_any_name(hub: Hub, cache: Path, repository: Path, tmp_path: 
         for path in folder.rglob("*")
         if path.is_file()
     }
-    embedforge.convert(folder, tmp_path / "local")
-    embedforge.convert(ID, tmp_path / "pulled")
-    wanted = embedforge.Embedder(tmp_path / "local").encode("some words")
-    assert wanted.shape == (20,)
-    assert np.array_equal(embedforge.Embedder(tmp_path / "pulled").encode("some words"), wanted)
+    assert run("pull", ID, "--weights").returncode == 0
+    snapshot = check_cache(cache, hub)
+    for name in (
+        "how to pool/config.json",
+        "narrow_1024/config.json",
+        "narrow_1024/model.safetensors",
+    ):
+        assert (snapshot / name).exists()

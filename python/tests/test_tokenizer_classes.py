@@ -82,6 +82,7 @@ def of_unigram(unknown: int, token: str = "<unk>") -> Callable[[Json], Json]:
         at = next(i for i, (text, _) in enumerate(vocabulary) if text == "<unk>")
         vocabulary.insert(unknown, [token, 0.0] if (vocabulary.pop(at)) else None)
         document["model"]["unk_id"] = unknown
+        vocabulary += [[frame, 0.0] for frame in ("[CLS]", "[SEP]")]
         ids = {text: i for i, (text, _) in enumerate(vocabulary)}
         document["added_tokens"] = [
             {**each, "id": ids[each["content"]]}

@@ -18,7 +18,7 @@ struct BlobTarget {
 };
 
 /// True when it had to be downloaded. blobs/ETAG.incomplete keeps what came before a transfer broke
-/// off (huggingface_hub goes on with it, too); large files come in ranges, four at a time, into
+/// off (as huggingface_hub did up to version 0); large files come in ranges, four at a time, into
 /// ETAG.ranges with a byte for each finished range in ETAG.ranges.done. `advance`: bytes that are
 /// there now, from several threads. Errors: kRemote (status, broken connection, wrong checksum
 /// after a second try); kBadInput (disk).
