@@ -261,10 +261,11 @@ def make_checkpoint(name: str, folder: Path) -> torch.nn.Module:
 
 
 def sample_texts(family: Family) -> list[str]:
-    """Real words, of lengths from none to more than the model takes."""
+    """Real words, of lengths from none to more than the model takes, and some with the padding token as text."""
     words = " ".join(passages()).split()
     lengths = [0, 1, 2, 3, 5, 8, 13, 21, 34, family.limit - 3, family.limit - 2, family.limit + 9]
-    return [" ".join(words[7 * i : 7 * i + n]) for i, n in enumerate(lengths)]
+    plain = [" ".join(words[7 * i : 7 * i + n]) for i, n in enumerate(lengths)]
+    return [*plain, f"<pad> <pad> {plain[3]}", f"{plain[4]} <pad> {plain[5]} <pad>"]
 
 
 def feeds(family: Family, folder: Path, texts: list[str]) -> dict[str, np.ndarray]:

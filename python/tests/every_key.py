@@ -2,104 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
 import tiny_models
+from key_values import ABSENT, FURTHER, LEFT_OUT, others
 
 CLI = os.environ.get("EMBEDFORGE_CLI") or str(Path(__file__).parents[2] / "build" / "embedforge")
-ABSENT = object()
-
-# Keys that aren't in what transformers 5 saves, but that it or its forerunners know.
-FURTHER: dict[str, list[Any]] = {
-    "position_embedding_type": ["absolute", "relative_key", "rotary"],
-    "is_decoder": [True],
-    "is_causal": [False, True],
-    "add_cross_attention": [True],
-    "use_bidirectional_attention": [True],
-    "attn_logit_softcapping": [5.0],
-    "final_logit_softcapping": [5.0],
-    "sliding_window": [4],
-    "use_sliding_window": [True],
-    "max_window_layers": [1],
-    "partial_rotary_factor": [0.5],
-    "rope_theta": [77.0],
-    "rope_scaling": [{"rope_type": "linear", "factor": 2.0}],
-    "global_rope_theta": [77.0],
-    "local_rope_theta": [77.0],
-    "rope_local_base_freq": [77.0],
-    "layer_norm_eps": [0.1],
-    "norm_eps": [0.5],
-    "rms_norm_eps": [0.5],
-    "embedding_size": [24],
-    "pruned_heads": [{"0": [1]}],
-    "hidden_act": ["silu", "quick_gelu"],
-    "hidden_activation": ["relu"],
-    "attention_bias": [True],
-    "num_key_value_heads": [1],
-    "sliding_window_pattern": [2],
-    "_sliding_window_pattern": [2],
-    "global_attn_every_n_layers": [1, 2],
-    "local_attention": [4],
-    "num_labels": [3],
-    "use_cache": [False],
-    "max_length": [7],
-    "torch_dtype": ["float16"],
-    "tokenizer_class": ["BertTokenizerFast"],
-    "n_embd": [48],
-    "rotary_emb_base": [77],
-    "num_experts": [2],
-    "quantization_config": [{"quant_method": "bitsandbytes", "load_in_8bit": True}],
-}
-ACTIVATIONS = ["gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh", "quick_gelu", "mish"]
-LEFT_OUT = {"model_type", "architectures", "transformers_version", "id2label", "label2id"}
-
-
-def others(key: str, value: Any) -> list[Any]:
-    """Values of the same kind that differ from `value`."""
-    if key in ("hidden_act", "hidden_activation", "activation", "classifier_activation"):
-        return [name for name in ACTIVATIONS if name != value]
-    if key == "rope_parameters":
-        return list(_ropes(value))
-    if key == "layer_types":
-        return [["full_attention"] * len(value), ["sliding_attention"] * len(value), value[::-1], value[:-1]]
-    if isinstance(value, bool):
-        return [not value]
-    if isinstance(value, int):
-        return [value + 1, value * 2, 0, 1]
-    if isinstance(value, float):
-        return [value * 10 + 0.1, 0.0, value + 0.5]
-    if value is None:
-        return [True, 2, 0.5]
-    return []
-
-
-def _ropes(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    nested = any(isinstance(each, dict) for each in value.values())
-    for change in (
-        {"rope_theta": 77.0},
-        {"rope_type": "linear", "factor": 2.0},
-        {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 20},
-        {"rope_type": "dynamic", "factor": 2.0},
-        {"partial_rotary_factor": 0.5},
-    ):
-        if not nested:
-            yield {**value, **change}
-            continue
-        for kind in value:
-            yield {**copy.deepcopy(value), kind: {**value[kind], **change}}
 
 
 @dataclass(frozen=True)
@@ -112,7 +32,9 @@ class Change:
     entry: int | None = None  # of a file that holds a list
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key} = {'(absent)' if self.value is ABSENT else repr(self.value)}"
+        return (
+            f"{self.file}: {self.key} = {'(absent)' if self.value is ABSENT else repr(self.value)}"
+        )
 
     def apply(self, folder: Path) -> None:
         path = folder / self.file
@@ -127,7 +49,9 @@ class Change:
 def config_changes(base: Path) -> list[Change]:
     """Of config.json."""
     config = json.loads((base / "config.json").read_text())
-    values = {key: [*others(key, value), ABSENT] for key, value in config.items() if key not in LEFT_OUT}
+    values = {
+        key: [*others(key, value), ABSENT] for key, value in config.items() if key not in LEFT_OUT
+    }
     for key, more in FURTHER.items():
         values[key] = [*more, *[each for each in values.get(key, []) if each not in more]]
     return [
@@ -140,7 +64,15 @@ def config_changes(base: Path) -> list[Change]:
 
 def folder_changes() -> list[Change]:
     """Of the other files."""
-    modes = ["cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", "nonsense", ["mean", "cls"]]
+    modes = [
+        "cls",
+        "max",
+        "mean_sqrt_len_tokens",
+        "weightedmean",
+        "lasttoken",
+        "nonsense",
+        ["mean", "cls"],
+    ]
     activation = "torch.nn.modules.activation."
     changes: dict[str, dict[str, list[Any]]] = {
         "1_Pooling/config.json": {
@@ -157,7 +89,10 @@ def folder_changes() -> list[Change]:
             "out_features": [12, 48, ABSENT],
             "bias": [False, ABSENT],
             "activation_function": [
-                *[activation + name for name in ("ReLU", "GELU", "Sigmoid", "SiLU", "Mish", "Softplus")],
+                *[
+                    activation + name
+                    for name in ("ReLU", "GELU", "Sigmoid", "SiLU", "Mish", "Softplus")
+                ],
                 "torch.nn.modules.linear.Identity",
                 "own_package.GELU",
                 ABSENT,
@@ -175,9 +110,16 @@ def folder_changes() -> list[Change]:
         "sentence_bert_config.json": {
             "max_seq_length": [5, 12, None],
             "transformer_task": ["fill-mask", "text-generation", "sequence-classification", ABSENT],
-            "modality_config": [{"text": {"method": "forward", "method_output_name": "pooler_output"}}, ABSENT],
+            "modality_config": [
+                {"text": {"method": "forward", "method_output_name": "pooler_output"}},
+                ABSENT,
+            ],
             "module_output_name": ["sentence_embedding"],
-            "processing_kwargs": [{}, {"text": {"max_length": 5}}, {"text": {"add_special_tokens": False}}],
+            "processing_kwargs": [
+                {},
+                {"text": {"max_length": 5}},
+                {"text": {"add_special_tokens": False}},
+            ],
             "unpad_inputs": [False],
             "query_length": [5, None],
             "document_length": [5],
@@ -248,42 +190,69 @@ def tensor_changes(base: Path) -> list[TensorChange]:
     for file in ("model.safetensors", "2_Dense/model.safetensors", "3_LayerNorm/model.safetensors"):
         names = sorted(load_file(base / file))
         deepest = max(names, key=lambda name: name.count("."))
-        added = ["linear.weight2", "projection.weight", "lora_A.weight", deepest.replace("0", "9", 1), deepest + ".more"]
+        added = [
+            "linear.weight2",
+            "projection.weight",
+            "lora_A.weight",
+            deepest.replace("0", "9", 1),
+            deepest + ".more",
+        ]
         listed += [TensorChange(file, name, "added") for name in added if name not in names]
-        listed += [TensorChange(file, name, how) for name in names for how in ("removed", "renamed", "reshaped")]
+        listed += [
+            TensorChange(file, name, how)
+            for name in names
+            for how in ("removed", "renamed", "reshaped")
+        ]
     return listed
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     pass
 
 
 def command(*arguments: str) -> str:
-    """Its stderr. Errors: Refused with it."""
-    library = Path(__import__("onnxruntime").__file__).parent / "capi"
+    """Its stderr. Errors: RefusedError with it."""
+    library = Path(onnxruntime.__file__).parent / "capi"
     done = subprocess.run(
-        [CLI, *arguments], capture_output=True, text=True, timeout=120, env={**os.environ, "ONNXRUNTIME_LIB": str(library)}
+        [CLI, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "ONNXRUNTIME_LIB": str(library)},
     )
     if done.returncode in (0,):
         return done.stderr
-    assert done.returncode in (2, 3, 4) and "bug:" not in done.stderr, (arguments, done.returncode, done.stderr)
-    raise Refused(done.stderr.strip())
+    assert done.returncode in (2, 3, 4) and "bug:" not in done.stderr, (
+        arguments,
+        done.returncode,
+        done.stderr,
+    )
+    raise RefusedError(done.stderr.strip())
 
 
 def our_vectors(folder: Path, work: Path) -> dict[str, np.ndarray]:
-    """By backend. Errors: Refused."""
+    """By backend. Errors: RefusedError."""
     shutil.rmtree(work, ignore_errors=True)
     command("convert", str(folder), "-o", str(work / "model"))
     (work / "texts").write_text("\n".join(tiny_models.texts()) + "\n")
     vectors = {}
     for backend in ("native", "onnxruntime"):
         out = work / f"{backend}.npy"
-        command("encode", str(work / "model"), "--input", str(work / "texts"), "--output", str(out), "--backend", backend)
+        command(
+            "encode",
+            str(work / "model"),
+            "--input",
+            str(work / "texts"),
+            "--output",
+            str(out),
+            "--backend",
+            backend,
+        )
         vectors[backend] = np.load(out)
     return vectors
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """The reference doesn't take the folder, or makes weights up."""
 
 
@@ -292,17 +261,22 @@ def their_vectors(folder: Path) -> np.ndarray:
 
     settings = {"dtype": torch.float32, "attn_implementation": "eager"}
     try:
-        _, info = transformers.AutoModel.from_pretrained(str(folder), output_loading_info=True, **settings)
+        _, info = transformers.AutoModel.from_pretrained(
+            str(folder), output_loading_info=True, **settings
+        )
         model = SentenceTransformer(str(folder), device="cpu", model_kwargs=settings)
-        vectors = [model.encode(text, normalize_embeddings=True, show_progress_bar=False) for text in tiny_models.texts()]
+        vectors = [
+            model.encode(text, normalize_embeddings=True, show_progress_bar=False)
+            for text in tiny_models.texts()
+        ]
         rows = np.stack(vectors)
     except Exception as error:
-        raise Unusable(repr(error)) from error
+        raise UnusableError(repr(error)) from error
     made_up = [name for name in info["missing_keys"] if "pooler" not in name]
     if made_up or info.get("mismatched_keys"):
-        raise Unusable(f"makes up {made_up} {info.get('mismatched_keys')}")
+        raise UnusableError(f"makes up {made_up} {info.get('mismatched_keys')}")
     if rows.ndim != 2 or not np.isfinite(rows).all():
-        raise Unusable("no finite vectors")
+        raise UnusableError("no finite vectors")
     return rows
 
 
@@ -311,13 +285,17 @@ def difference(ours: dict[str, np.ndarray], theirs: np.ndarray) -> str:
     for backend, rows in ours.items():
         if rows.shape != theirs.shape:
             return f"{backend}: {rows.shape} instead of {theirs.shape}"
-        cosine = (rows * theirs).sum(1) / (np.linalg.norm(rows, axis=1) * np.linalg.norm(theirs, axis=1))
+        cosine = (rows * theirs).sum(1) / (
+            np.linalg.norm(rows, axis=1) * np.linalg.norm(theirs, axis=1)
+        )
         if not cosine.min() >= 0.99999:
             return f"{backend}: cosine {cosine.min():.6f}"
     return ""
 
 
-def verdict(base: Path, change: Change | TensorChange, work: Path, unchanged: np.ndarray) -> tuple[str, str]:
+def verdict(
+    base: Path, change: Change | TensorChange, work: Path, unchanged: np.ndarray
+) -> tuple[str, str]:
     """("right" | "refused" | "WRONG" | "not accepted by the reference", why)."""
     folder = work / "folder"
     shutil.rmtree(folder, ignore_errors=True)
@@ -327,12 +305,12 @@ def verdict(base: Path, change: Change | TensorChange, work: Path, unchanged: np
     message = ""
     try:
         ours = our_vectors(folder, work / "ours")
-    except Refused as refusal:
+    except RefusedError as refusal:
         message = str(refusal)
     try:
         # A tensor that transformers lacks, it makes up; one more, it leaves alone: then they don't change.
         theirs = unchanged if isinstance(change, TensorChange) else their_vectors(folder)
-    except Unusable as reason:
+    except UnusableError as reason:
         # The reference has no vectors that could be met: whoever gives some must say nothing wrong.
         return "not accepted by the reference", str(reason)
     if ours is not None:

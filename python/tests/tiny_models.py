@@ -11,7 +11,11 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-WORDS = "salt wind carries over the harbour while two ferries wait for late lorries and gulls argue about bread".split()
+TEXT = (
+    "salt wind carries over the harbour while two ferries "
+    "wait for late lorries and gulls argue about bread"
+)
+WORDS = TEXT.split()
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 VOCABULARY = len(SPECIAL) + len(WORDS)
 LIMIT = 38  # tokens a text
@@ -67,7 +71,10 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 def texts() -> list[str]:
     """One word, some, and as many as fit; no padding within a batch depends on another text."""
     lengths = (1, 7, LIMIT - 2)
-    return [" ".join(WORDS[(5 * i + j * (i + 1)) % len(WORDS)] for j in range(n)) for i, n in enumerate(lengths)]
+    return [
+        " ".join(WORDS[(5 * i + j * (i + 1)) % len(WORDS)] for j in range(n))
+        for i, n in enumerate(lengths)
+    ]
 
 
 def write_tokenizer(folder: Path) -> None:
@@ -79,9 +86,12 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=frame
     )
-    tokenizer.add_special_tokens(SPECIAL)
+    tokenizer.add_special_tokens(SPECIAL, strict=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    names = {f"{name}_token": token for name, token in zip(("bos", "pad", "eos", "unk", "mask"), SPECIAL)}
+    names = {
+        f"{name}_token": token
+        for name, token in zip(("bos", "pad", "eos", "unk", "mask"), SPECIAL, strict=True)
+    }
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": LIMIT, **names}
     settings |= {"cls_token": "<s>", "sep_token": "</s>"}
     write_json(folder / "tokenizer_config.json", settings)
@@ -145,15 +155,23 @@ def make_model(architecture: str, folder: Path) -> None:
             "module_output_name": "sentence_embedding",
         },
     )
-    save_file({f"linear.{k}": v for k, v in dense.state_dict().items()}, folder / "2_Dense" / "model.safetensors")
+    save_file(
+        {f"linear.{k}": v for k, v in dense.state_dict().items()},
+        folder / "2_Dense" / "model.safetensors",
+    )
     write_json(folder / "3_LayerNorm" / "config.json", {"dimension": 24})
-    save_file({f"norm.{k}": v for k, v in norm.state_dict().items()}, folder / "3_LayerNorm" / "model.safetensors")
+    save_file(
+        {f"norm.{k}": v for k, v in norm.state_dict().items()},
+        folder / "3_LayerNorm" / "model.safetensors",
+    )
     write_json(folder / "4_Normalize" / "config.json", {})
     write_json(
         folder / "sentence_bert_config.json",
         {
             "transformer_task": "feature-extraction",
-            "modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+            "modality_config": {
+                "text": {"method": "forward", "method_output_name": "last_hidden_state"}
+            },
             "module_output_name": "token_embeddings",
         },
     )

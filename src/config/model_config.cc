@@ -100,31 +100,39 @@ HeadModule read_dense(const JsonFile& file, const std::filesystem::path& folder)
           file.boolean("bias", true),   dense_activation(file)};
 }
 
-/// One module after the Transformer. Errors: kNotSupported for one that isn't handled, with `name`.
+/// Whether a module may stand there: a Pooling first, then what works on a vector.
+bool fits(const std::string& kind, bool pooled) {
+  if (kind == "Dropout") return true;  // does nothing once a model is trained
+  if (kind == "Pooling") return !pooled;
+  return pooled && (kind == "Dense" || kind == "LayerNorm" || kind == "Normalize");
+}
+
+/// One module after the Transformer. Errors: kNotSupported for one that isn't handled, with its
+/// name.
 void read_module(const JsonFile& module, const std::string& kind,
                  const std::filesystem::path& folder, const Notices& notices, ModelConfig& config) {
-  const std::filesystem::path path = folder / "config.json";
-  const bool needs_file = kind == "Pooling" || kind == "Dense";
-  std::error_code ignored;
-  const JsonFile file = needs_file || std::filesystem::exists(path, ignored)
-                            ? JsonFile::read(path)
-                            : JsonFile::of(nlohmann::json::object(), path.string());
-  const bool pooled = !config.scores;
-  if (kind == "Pooling" && !pooled) {
-    read_pooling(file, config);
-    config.scores = false;
-  } else if (kind == "Normalize" && pooled) {
-    config.normalize = true;
-  } else if (kind == "Dense" && pooled) {
-    config.head.push_back(read_dense(file, folder));
-  } else if (kind == "LayerNorm" && pooled) {
-    config.head.push_back({HeadModule::Kind::kLayerNorm, folder});
-  } else if (kind != "Dropout") {  // which does nothing once a model is trained
+  if (!fits(kind, !config.scores)) {
     throw_not_supported(module.name() + ": type \"" + module.string("type", "") +
                         "\" is not supported here; supported is Transformer, then Pooling, then "
                         "Dense and LayerNorm, then Normalize");
   }
+  const std::filesystem::path path = folder / "config.json";
+  std::error_code ignored;
+  const JsonFile file =
+      kind == "Pooling" || kind == "Dense" || std::filesystem::exists(path, ignored)
+          ? JsonFile::read(path)
+          : JsonFile::of(nlohmann::json::object(), path.string());
   check_module_keys(file, kind, notices);
+  if (kind == "Pooling") {
+    read_pooling(file, config);
+    config.scores = false;
+  } else if (kind == "Normalize") {
+    config.normalize = true;
+  } else if (kind == "Dense") {
+    config.head.push_back(read_dense(file, folder));
+  } else if (kind == "LayerNorm") {
+    config.head.push_back({HeadModule::Kind::kLayerNorm, folder});
+  }
 }
 
 void read_modules(const std::filesystem::path& folder, const Notices& notices,

@@ -35,6 +35,14 @@ TextModel TextModel::load(const std::string& model, const EmbedderOptions& optio
   Tokenizer tokenizer = Tokenizer::load(
       options.tokenizer.empty() ? config.transformer : std::filesystem::path(options.tokenizer),
       config.lower_case);
+  const size_t special = tokenizer.encode("").ids.size();
+  if (config.max_length > 0 && static_cast<size_t>(config.max_length) < special) {
+    throw_not_supported(
+        config.transformer.string() + ": texts may have " + std::to_string(config.max_length) +
+        " tokens (max_seq_length, or the smaller of tokenizer_config.json's model_max_length and "
+        "config.json's max_position_embeddings), and the special ones are " +
+        std::to_string(special));
+  }
   const auto length = static_cast<size_t>(
       options.max_length > 0 ? options.max_length : std::max<int64_t>(0, config.max_length));
   return {std::move(onnx), std::move(config), std::move(tokenizer), length};

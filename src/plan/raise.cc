@@ -95,7 +95,9 @@ Built build(const Graph& graph, int64_t longest, int64_t attended) {
     Ref& place = tokens ? hidden : pooled;
     if (rows && place == nullptr) place = without_rounding(*value).of;
   }
-  const bool lacks_pooled = pooled == nullptr && problem != nullptr &&
+  // What `convert --with-pooling` adds is what the folder's files say, who pools the tokens then.
+  const bool as_folder = hidden != nullptr && graph.producer == "embedforge";
+  const bool lacks_pooled = pooled == nullptr && problem != nullptr && !as_folder &&
                             std::ranges::any_of(graph.outputs, [&](const ValueInfo& output) {
                               return is_row_a_sequence(output) &&
                                      std::get_if<Unknown>(&outputs.at(output.name)) != nullptr;

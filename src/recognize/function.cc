@@ -80,7 +80,7 @@ std::optional<double> as_epsilon(const Samples& factor) {
     const double expected = 1 / std::sqrt(points[i] + epsilon);
     if (!(std::fabs(factor[i] - expected) <= 1e-7 * expected)) return std::nullopt;
   }
-  if (epsilon < -1e-12 || epsilon > 0.1) return std::nullopt;
+  if (epsilon < -1e-12 || epsilon > 1) return std::nullopt;
   return std::max(epsilon, 0.0);
 }
 
