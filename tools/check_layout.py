@@ -43,7 +43,9 @@ OUTSIDE: dict[str, set[str]] = {
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"/]+)/[^"]*"', re.MULTILINE)
-IMPORT = re.compile(r"^\s*(?:from embedforge\.([\w.]+) import|import embedforge\.([\w.]+))", re.MULTILINE)
+IMPORT = re.compile(
+    r"^\s*(?:from embedforge\.([\w.]+) import|import embedforge\.([\w.]+))", re.MULTILINE
+)
 
 
 def sources() -> list[Path]:
@@ -113,7 +115,9 @@ def circles() -> list[str]:
 
     def reach(module: str, seen: tuple[str, ...]) -> list[str]:
         if module in seen:
-            return [f"python/embedforge: {' -> '.join((*seen, module))}"] if module == seen[0] else []
+            return (
+                [f"python/embedforge: {' -> '.join((*seen, module))}"] if module == seen[0] else []
+            )
         return [one for other in imports.get(module, ()) for one in reach(other, (*seen, module))]
 
     return [circle for module in imports for circle in reach(module, ())]

@@ -51,6 +51,7 @@ class Embedder:
 def quantize_vectors(
     vectors: npt.NDArray[np.float32], precision: str, ranges: npt.NDArray[np.float32]
 ) -> npt.NDArray[Any]: ...
+
 class Encoding:
     @property
     def ids(self) -> list[int]: ...

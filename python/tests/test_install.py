@@ -71,6 +71,7 @@ def test_only_the_api_is_exported(prefix: Path) -> None:
 def test_the_installed_command_runs(prefix: Path) -> None:
     assert sh(prefix / "bin" / "embedforge", "--version").startswith("embedforge ")
 
+
 def declared(header: Path) -> set[str]:
     """The qualified names of the functions that a public header declares and doesn't define itself."""
     text = re.sub(r"//[^\n]*", "", header.read_text())
