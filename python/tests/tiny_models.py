@@ -86,7 +86,7 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=frame
     )
-    tokenizer.add_special_tokens(SPECIAL, strict=True)
+    tokenizer.add_special_tokens(SPECIAL)
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {
         f"{name}_token": token

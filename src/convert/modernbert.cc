@@ -5,7 +5,6 @@
 
 #include "convert/architectures.h"
 #include "convert/blocks.h"
-#include "embedforge/error.h"
 
 namespace embedforge {
 namespace {
@@ -20,14 +19,15 @@ struct Modern {
         window(config.positive("local_attention") / 2),
         epsilon(static_cast<float>(config.number("norm_eps", 1e-5))),
         global_theta(rotary_base(config, "full_attention", "global_rope_theta", 160000)),
-        local_theta(rotary_base(config, "sliding_attention", "local_rope_theta", 10000)),
+        local_theta(
+            rotary_base(config, "sliding_attention", "local_rope_theta",
+                        // null stands for the other one, as transformers 4 has it
+                        config.value().contains("local_rope_theta") ? global_theta : 10000)),
         activation(config.string("hidden_activation", "gelu")),
         norm_bias(config.boolean("norm_bias", false) ? Bias::kAdded : Bias::kNone),
         attention_bias(config.boolean("attention_bias", false) ? Bias::kAdded : Bias::kNone),
         mlp_bias(config.boolean("mlp_bias", false) ? Bias::kAdded : Bias::kNone) {
     check_heads(config, hidden, heads);
-    if (config.value().contains("local_rope_theta") && config.find("local_rope_theta") == nullptr)
-      throw_not_supported(config.name() + ": local_rope_theta is null");
   }
 
   int64_t hidden, heads, layers, inner;
