@@ -358,6 +358,10 @@ void apply_settings(const TokenizerSettings& given, bool from_json, TokenizerPar
   parts.pre_tokenizers.clear();
   read_component(recipe.pre_tokenizer, settings.file, parts.pre_tokenizers, read_pre_tokenizer);
   add_tokens(settings, true, parts);
+  if (settings.tokenizer_class == "Qwen2") {  // whose class adds them once more, by their texts
+    for (const AddedToken& token : settings.named())
+      add_token(parts, {.content = token.content, .special = true});
+  }
   set_post_processor(recipe, settings, parts);
 }
 
