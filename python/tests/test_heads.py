@@ -154,7 +154,9 @@ def change_config(folder: Path, **changes: object) -> None:
 def refusal(run: Run, folder: Path, status: int) -> str:
     done = run("convert", folder, "-o", folder / "out")
     assert done.returncode == status, done.stderr
-    errors = [line for line in done.stderr.splitlines() if not line.startswith("embedforge: warning: ")]
+    errors = [
+        line for line in done.stderr.splitlines() if not line.startswith("embedforge: warning: ")
+    ]
     assert len(errors) == 1
     assert not (folder / "out").exists()
     return done.stderr

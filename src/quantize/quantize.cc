@@ -6,8 +6,8 @@
 
 #include "base/atomic_file.h"
 #include "base/threads.h"
-#include "embed/head.h"
 #include "config/model_folder.h"
+#include "embed/head.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
