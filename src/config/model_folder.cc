@@ -61,7 +61,7 @@ fs::path find_onnx(const fs::path& folder, const std::string& file) {
   if (found.empty()) {
     throw_bad_input(
         folder.string() +
-        ": No ONNX file found in it or in its onnx/; make one with `embedforge convert " +
+        ": No ONNX file found (no onnx/model.onnx); make one with `embedforge convert " +
         folder.string() + " -o DIR`");
   }
   std::string names;
