@@ -61,6 +61,7 @@ size_t choose_output(std::span<const OutputInfo> outputs, const std::string& wan
 
 std::vector<OutputInfo> output_infos(const Graph& graph) {
   std::vector<OutputInfo> out;
+  out.reserve(graph.outputs.size());
   for (const ValueInfo& output : graph.outputs) {
     out.push_back({output.name, output.shape ? std::optional(output.shape->size()) : std::nullopt});
   }

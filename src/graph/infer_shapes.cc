@@ -85,6 +85,7 @@ std::map<std::string, Shadow> follow_shapes(const Graph& graph, const DimsOf& di
 void infer_shapes(Graph& graph) {
   Sizes sizes;
   std::vector<std::map<std::string, Shadow>> choices;
+  choices.reserve(kChoices);
   for (size_t choice = 0; choice < kChoices; ++choice) {
     choices.push_back(
         follow_shapes(graph, [&](const ValueInfo& input) -> std::optional<std::vector<int64_t>> {

@@ -96,7 +96,7 @@ fs::path cached_or_pulled(const std::string& id, PullWhat what, const std::strin
   std::error_code ignored;
   const std::string file = fs::is_regular_file(named, ignored) ? "" : named;
   const bool offline = hub_settings().offline;
-  const fs::path snapshot = snapshot_of(id, offline);
+  fs::path snapshot = snapshot_of(id, offline);
   Lack missing;
   if (!snapshot.empty()) {
     try {

@@ -74,6 +74,7 @@ class Puller {
   }
   std::vector<std::string> names() const {
     std::vector<std::string> out;
+    out.reserve(repository_.files.size());
     for (const RepositoryFile& file : repository_.files) out.push_back(file.path);
     return out;
   }

@@ -66,7 +66,7 @@ ValueId Emitter::step(const Expression& of, const T& part) {
     out.gate_column = part.gate.column;
     out.up_column = part.up.column;
     out.width = of.width;
-    program_.steps.emplace_back(std::move(out));
+    program_.steps.emplace_back(out);
   } else if constexpr (std::is_same_v<T, Context>) {
     AttentionStep out;
     const Scores& scores = part.scores;

@@ -220,7 +220,7 @@ void check_mask_input(const Call& call, size_t i) {
     if (call.setting().has_mask_input) call.refuse("attends to padding: it has no mask");
     return;
   }
-  const auto probes = call.probes();
+  const std::vector<Probe>& probes = call.probes();
   const auto mask = call.known_or_constant(i);
   const bool fits =
       mask && (is_token_mask(*mask, 1, 0, probes) ||

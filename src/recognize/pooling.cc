@@ -33,7 +33,7 @@ Forms op::gather_nd(const Call& call) {
 }
 
 Viewed times_known(const Call& call, const Viewed& in, const Known& known, bool divide) {
-  const auto probes = call.probes();
+  const std::vector<Probe>& probes = call.probes();
   if (!divide && is_tokens(in) && is_token_mask(known, 1, 0, probes)) {
     return like(call, in, Masked{in.of, false});
   }
@@ -89,7 +89,7 @@ Viewed pool_by_product(const Call& call, const Known& mask, const Viewed& in) {
   }
   View view = in.view;
   view.axes[1] = {};
-  const auto probes = call.probes();
+  const std::vector<Probe>& probes = call.probes();
   if (!is_token_mask(by_token, 1, 0, probes)) {
     call.refuse("multiplies the tokens' values by something other than the padding mask");
   }
