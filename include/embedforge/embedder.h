@@ -114,6 +114,8 @@ struct EmbedderInfo {
   int threads = 0;
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name;
+  std::string similarity = "cosine";  // that the model was made for: or dot, euclidean, manhattan
+  bool normalizes = false;            // its own modules give vectors of length 1
 };
 
 class Embedder {

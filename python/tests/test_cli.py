@@ -147,3 +147,24 @@ def test_interrupt_leaves_nothing_behind(converted: Path, tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_similarity_is_the_models_own(
+    run: Run, copy_of: Callable[[], Path], embedder: embedforge.Embedder
+) -> None:
+    folder = copy_of()
+    settings = folder / "config_sentence_transformers.json"
+    a, b = embedder.encode(["It rains", "The sun shines"])
+    for name, wanted in (
+        ("cosine", a @ b),
+        ("dot", a @ b),
+        ("euclidean", -np.linalg.norm(a - b)),
+        ("manhattan", -np.abs(a - b).sum()),
+    ):
+        settings.write_text(json.dumps({"similarity_fn_name": name}))
+        done = run("similarity", folder, "It rains", "The sun shines", "--json")
+        assert done.returncode == 0, done.stderr
+        assert abs(json.loads(done.stdout)[0]["score"] - wanted) < 1e-5
+    settings.write_text(json.dumps({"similarity_fn_name": "hamming"}))
+    done = run("similarity", folder, "x", "y")
+    assert done.returncode == 4 and "similarity_fn_name" in done.stderr

@@ -200,7 +200,7 @@ def test_configurations_of_transformers_5(tmp_path: Path, run: Run) -> None:
         ("qwen3", {"rope_theta": 5e5}, {"rope_theta": 5e5, "rope_type": "default"}),
         (
             "modernbert",
-            {"global_rope_theta": 7e4, "local_rope_theta": 3e3, "local_attention": 3},
+            {"global_rope_theta": 7e4, "local_rope_theta": 3e3, "global_attn_every_n_layers": 3},
             {"full_attention": {"rope_theta": 7e4}, "sliding_attention": {"rope_theta": 3e3}},
         ),
     ):
@@ -214,7 +214,11 @@ def test_configurations_of_transformers_5(tmp_path: Path, run: Run) -> None:
         change_config(folder, **changes)
         files.append(embedforge.convert(folder, tmp_path / "new").model.read_bytes())
         assert files[0] == files[1], name
-        change_config(folder, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4})
+        flat = {"rope_type": "yarn", "rope_theta": 1e4}
+        change_config(folder, rope_parameters=flat)
+        assert "rope_parameters" in refusal(run, folder, 4)
+        kinds = flat if name == "qwen3" else {far: flat, near: flat}
+        change_config(folder, rope_parameters=kinds)
         assert "yarn" in refusal(run, folder, 4)
         change_config(folder, rope_parameters=new, layer_types=["full_attention"])
         if name == "modernbert":

@@ -233,6 +233,7 @@ void read_sentence_transformers(const std::filesystem::path& folder, const Notic
   const auto file = JsonFile::read_if_present(folder / "config_sentence_transformers.json");
   if (!file) return;
   read_prompts(*file, config);
+  config.similarity = file->string("similarity_fn_name", config.similarity);
   if (file->find("truncate_dim") != nullptr) config.truncate_dim = file->positive("truncate_dim");
   read_score_activation(*file, "activation_fn", config);
   check_sentence_transformers_keys(*file, notices);

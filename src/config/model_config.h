@@ -46,6 +46,7 @@ struct ModelConfig {
   bool normalize = false;        // modules.json has a Normalize module
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name;
+  std::string similarity = "cosine";  // config_sentence_transformers.json similarity_fn_name
   int64_t truncate_dim = 0;  // config_sentence_transformers.json's: vectors are cut to it; 0: not
   /// modules.json, or without one the architecture that config.json names, gives scores of pairs.
   bool scores = false;

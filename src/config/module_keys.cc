@@ -41,7 +41,7 @@ constexpr KnownKey kSentenceTransformers[] = {
     {"truncate_dim"},
     {"activation_fn"},
     {"__version__", kHarmless},
-    {"similarity_fn_name", kHarmless},
+    {"similarity_fn_name", kOnly, R"(["cosine", "dot", "euclidean", "manhattan"])"},
     {"keep_in_fp32_modules", kHarmless},
     {"model_type", kOnly, R"(["SentenceTransformer", "CrossEncoder"])"},
 };

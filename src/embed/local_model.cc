@@ -35,6 +35,8 @@ std::unique_ptr<LocalModel> LocalModel::load(const std::string& model,
   out->info_.max_length = text.max_length;
   out->info_.prompts = text.config.prompts;
   out->info_.default_prompt_name = text.config.default_prompt_name;
+  out->info_.similarity = text.config.similarity;
+  out->info_.normalizes = text.config.normalize;
   return out;
 }
 
