@@ -24,6 +24,7 @@ constexpr KnownKey kCommon[] = {
     {"_attn_implementation_autoset", kHarmless},
     {"_commit_hash", kHarmless},
     {"transformers_version", kHarmless},
+    {"export_model_type", kHarmless},
     {"transformers.js_config", kHarmless},
     {"dtype", kHarmless},
     {"torch_dtype", kHarmless},
