@@ -169,8 +169,32 @@ class Quantization {
     }
     out.products.resize(products_.size());
     out.errors.resize(products_.size(), 0);
-    round_the_rest(out.products);
+    if (dynamic) {
+      round_the_rest(out.products);
+    } else {
+      keep_the_rest_float(out, result);
+    }
     return out;
+  }
+
+  /// A constant range needs values to calibrate with: products that got none, such as a
+  /// classifier's on pooled rows, stay float.
+  void keep_the_rest_float(Calibrated& out, QuantizeResult& result) {
+    size_t kept = 0;
+    for (size_t i = 0; i < products_.size(); ++i) {
+      if (out.products[i].weight.q.empty()) continue;
+      std::swap(products_[kept], products_[i]);
+      std::swap(out.products[kept], out.products[i]);
+      std::swap(out.errors[kept++], out.errors[i]);
+    }
+    if (kept == 0) {
+      throw_not_supported("node '" + products_.front().node +
+                          "': its input can't be calibrated, and neither can any other's");
+    }
+    result.float_products += products_.size() - kept;
+    products_.resize(kept);
+    out.products.resize(kept);
+    out.errors.resize(kept);
   }
 
   /// The products that calibration didn't decide, or all of them.
@@ -178,10 +202,6 @@ class Quantization {
     for (size_t i = 0; i < products_.size(); ++i) {
       const Product& p = products_[i];
       if (!decided[i].weight.q.empty()) continue;
-      if (options_.method == QuantizeMethod::kStatic) {
-        throw_not_supported("node '" + p.node +
-                            "': its input can't be calibrated; leave it out with --exclude");
-      }
       decided[i].weight = round_to_nearest(to_floats(original_.initializers.at(p.weight)), p.k, p.n,
                                            {}, weight_range(), threads_);
       report("rounding", i + 1, products_.size());
@@ -238,7 +258,7 @@ class Quantization {
   const QuantizeOptions& options_;
   const Graph& original_;
   const Settings settings_;
-  const std::vector<Product> products_;
+  std::vector<Product> products_;  // those that become integers
   ThreadPool threads_;
 };
 
