@@ -115,6 +115,20 @@ def test_reranker(
         assert refused.returncode in (2, 4) and flag[2:] in refused.stderr
 
 
+def test_a_classifier_of_several_labels_is_no_reranker(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = FAMILIES["bert"]
+    config = transformers.AutoConfig.for_model("bert", num_labels=3, **family.settings)
+    transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
+    checkpoints.make_tokenizer(family, tmp_path)
+    embedforge.convert(tmp_path, tmp_path / "out")
+    monkeypatch.setenv("ONNXRUNTIME_LIB", str(Path(onnxruntime.__file__).parent / "capi"))
+    for backend in ("native", "onnxruntime"):
+        refused = run("rerank", tmp_path / "out", "query", "text", "--backend", backend)
+        assert refused.returncode == 4 and "3 logits" in refused.stderr
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plain")

@@ -41,26 +41,27 @@ Program program_of(const Graph& graph) {
   }
 }
 
-/// `graph`: with all of its outputs.
-EmbedderInfo info_of(const Graph& graph, const Program& program, const Engine& engine) {
+/// What the file says, before an output of it is chosen.
+EmbedderInfo info_of(const Graph& graph) {
   EmbedderInfo info;
   info.backend = "native";
   info.providers = {"CPUExecutionProvider"};
   for (const ValueInfo& input : graph.inputs) info.inputs.push_back(input.name);
   for (const ValueInfo& output : graph.outputs) info.outputs.push_back(output.name);
-  info.dimension = engine.width();
-  info.threads = engine.threads();
-  info.pooling = pooling_names(program.head);
   return info;
 }
 
 class NativeBackend : public TokenBackend {
  public:
-  NativeBackend(const Graph& graph, const Program& program, const EngineOptions& options)
+  NativeBackend(EmbedderInfo info, const Program& program, const EngineOptions& options)
       : engine_(program, options),
         scores_(ends_in_scores(program)),
         max_positions_(program.max_positions),
-        info_(info_of(graph, program, engine_)) {}
+        info_(std::move(info)) {
+    info_.dimension = engine_.width();
+    info_.threads = engine_.threads();
+    info_.pooling = pooling_names(program.head);
+  }
 
   bool gives(Want want) const override {
     return want == Want::kTokens || (want == Want::kScores) == scores_;
@@ -95,13 +96,13 @@ class NativeBackend : public TokenBackend {
 
 std::unique_ptr<TokenBackend> open_native(const std::filesystem::path& onnx,
                                           const EmbedderOptions& options, const MakeHead& head) {
-  const Graph graph = read_onnx(onnx);
-  Graph wanted = graph;
-  keep_output(wanted, options.output_name, onnx.string());
-  Program program = program_of(wanted);
+  Graph graph = read_onnx(onnx);
+  EmbedderInfo info = info_of(graph);
+  keep_output(graph, options.output_name, onnx.string());
+  Program program = program_of(graph);
   if (!ends_in_scores(program)) choose_head(program, options, head);
   return std::make_unique<NativeBackend>(
-      graph, program,
+      std::move(info), program,
       EngineOptions{.compute = options.compute, .threads = options.threads, .model = onnx});
 }
 

@@ -23,6 +23,10 @@ Reranker Reranker::load(const std::string& model, const EmbedderOptions& options
   }
   if (options.pooling) throw_usage("pooling has no meaning for a cross-encoder");
   auto impl = std::make_unique<Impl>(Impl{LocalModel::load(model, options, Want::kScores)});
+  if (const size_t labels = impl->model->info().dimension; labels != 1) {
+    throw_not_supported(impl->model->info().model_path + ": gives " + std::to_string(labels) +
+                        " logits a text; a reranker needs one");
+  }
   const std::string& prompt = impl->model->text().config.default_prompt_name;
   if (!prompt.empty()) {
     throw_not_supported("config_sentence_transformers.json: default_prompt_name is \"" + prompt +
