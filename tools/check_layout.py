@@ -33,6 +33,8 @@ ALLOWED: dict[str, set[str]] = {
     "embed": {"backends", "plan", "tokenize", "graph", "checkpoint", "config", "hub"},
     "quantize": {"embed", "engine", "plan", "graph", "kernels", "tokenize", "config", "hub"},
     "evaluate": {"tokenize"},
+    "pipeline": {"embed", "backends", "tokenize", "config", "hub"},
+    "serve": {"embed", "backends", "plan", "tokenize", "config", "hub"},
     "benchmark": {"evaluate", "quantize", "engine", "kernels", "config", "hub"},
 }
 # Folders outside of src/ -> the folders of src/ whose headers they may include: what the public headers don't say.
