@@ -104,8 +104,10 @@ struct TokenizedText {
 };
 
 struct EmbedderInfo {
-  std::string model_path;                    // the .onnx file in use; "" where there is none
-  std::string backend;                       // "native", "onnxruntime 1.32.0", "openai"
+  std::string model_path;  // the .onnx file in use; "" where there is none
+  std::string backend;     // "native", "onnxruntime 1.32.0", "openai"
+  std::string
+      compute;  // what most layers are computed in: "float32", "bf16", "int8"; "": not known
   std::vector<std::string> providers;        // of ONNX Runtime's names, first choice first
   std::vector<std::string> inputs, outputs;  // of the graph
   std::string pooling;                       // "mean"; "cls+mean" for a concatenation

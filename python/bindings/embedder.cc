@@ -132,6 +132,7 @@ void register_embedder(nb::module_& module) {
       .def_ro("model_path", &EmbedderInfo::model_path)
       .def_ro("backend", &EmbedderInfo::backend)
       .def_ro("runtime", &EmbedderInfo::backend)  // its name until 0.1
+      .def_ro("compute", &EmbedderInfo::compute)
       .def_ro("providers", &EmbedderInfo::providers)
       .def_ro("inputs", &EmbedderInfo::inputs)
       .def_ro("outputs", &EmbedderInfo::outputs)

@@ -62,13 +62,16 @@ TokenizedTexts TextModel::tokenize(const TextBatch& batch) const {
     }
     tokenizer.append_ids(text, {.max_length = max_length}, out.ids);
   });
-  if (!batch.prompt.empty() && !config.include_prompt) {
-    // As sentence-transformers counts: the prompt by itself, without a special token at its end.
-    const Encoding prompt = tokenizer.encode(batch.prompt, {.max_length = max_length});
-    out.skip = prompt.ids.size();
-    if (out.skip > 0 && prompt.special.back() != 0) --out.skip;
-  }
+  out.skip = skipped_tokens(batch.prompt);
   return out;
+}
+
+size_t TextModel::skipped_tokens(std::string_view prompt) const {
+  if (prompt.empty() || config.include_prompt) return 0;
+  // As sentence-transformers counts: the prompt by itself, without a special token at its end.
+  const Encoding encoding = tokenizer.encode(prompt, {.max_length = max_length});
+  const bool closed = !encoding.ids.empty() && encoding.special.back() != 0;
+  return encoding.ids.size() - (closed ? 1 : 0);
 }
 
 TokenizedTexts TextModel::tokenize_pairs(std::string_view query, std::span<const std::string> texts,
