@@ -74,6 +74,8 @@ struct EmbedderOptions {
   /// Told in one line what isn't done as asked for (an execution provider that can't be had, say),
   /// and which keys of the model's files nobody here knows.
   std::function<void(const std::string&)> warn;
+  /// Told in one line what was made and kept: a checkpoint's conversion to ONNX, say.
+  std::function<void(const std::string&)> tell;
   bool strict = false;  // a key that nobody knows is an error (kNotSupported)
 };
 
