@@ -23,6 +23,9 @@ struct Route {
 /// Of all dialects.
 const std::vector<Route>& routes();
 
+/// Whether a path is the route's.
+bool path_fits(const Route& route, std::string_view path);
+
 /// nullptr: none has that method and path.
 const Route* find_route(std::string_view method, std::string_view path);
 

@@ -77,14 +77,14 @@ Service::Found Service::find(const Request& request) const {
   std::string_view path = request.path;
   const auto look = [&](std::string_view rest) {
     for (const Route& route : routes()) {
-      if (route.path != rest) continue;
+      if (!path_fits(route, rest)) continue;
       const bool fits =
           route.method == request.method || (route.method == "GET" && request.method == "HEAD");
       if (fits) {
         found.route = &route;
         return true;
       }
-      found.other_method = true;
+      found.allowed = allowed_methods(rest);
     }
     return false;
   };
@@ -152,9 +152,11 @@ std::optional<Response> Service::admit(Request& request, std::optional<uint64_t>
   if (own || request.path == "/admin/reload") return std::nullopt;
   const Found found = find(request);
   if (found.route == nullptr) {
-    if (found.other_method) {
-      return failure(request,
-                     Failure(FailureKind::kMethod, request.path + " takes no " + request.method));
+    if (!found.allowed.empty()) {
+      Response refused =
+          failure(request, Failure(FailureKind::kMethod, request.path + " takes " + found.allowed));
+      refused.headers.emplace_back("allow", found.allowed);
+      return refused;
     }
     return failure(request, Failure(FailureKind::kNotFound,
                                     "no route " + request.path + "; GET /docs lists them"));

@@ -50,7 +50,7 @@ class Service : public Handler {
   /// The route of a path, and the model that /models/NAME/… chose ("": none).
   struct Found {
     const Route* route = nullptr;
-    bool other_method = false;  // the path exists with another one
+    std::string allowed;  // the path's methods, where this isn't one of them
     std::string model;
   };
   Found find(const Request& request) const;

@@ -151,7 +151,7 @@ Exchange embed(const Request& request, const Catalog& catalog) {
 }
 
 Response fail(const Failure& failure) {
-  return fail_with(failure, http_status(failure.kind()), to_text({{"message", failure.what()}}));
+  return fail_with(http_status(failure.kind()), to_text({{"message", failure.what()}}));
 }
 
 }  // namespace embedforge::serve::cohere

@@ -246,7 +246,7 @@ Exchange ps(const Request& /*request*/, const Catalog& catalog) {
 
 Response fail(const Failure& failure) {
   const bool validation = failure.kind() == FailureKind::kValidation;
-  return fail_with(failure, validation ? 400 : http_status(failure.kind()),
+  return fail_with(validation ? 400 : http_status(failure.kind()),
                    to_text({{"error", failure.what()}}));
 }
 

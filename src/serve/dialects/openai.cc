@@ -15,6 +15,8 @@ namespace {
 constexpr const char* kInputExpected =
     "a string, a list of strings, or lists of token ids of the model's own vocabulary";
 
+constexpr std::string_view kOneModel = "/v1/models/";
+
 bool is_ours(const std::vector<int32_t>& ids, const ModelEntry& entry) {
   return entry.first_id >= 0 && entry.last_id >= 0 && ids.size() >= 2 &&
          ids.front() == entry.first_id && ids.back() == entry.last_id;
@@ -233,7 +235,7 @@ Exchange models(const Request& /*request*/, const Catalog& catalog) {
 }
 
 Exchange model(const Request& request, const Catalog& catalog) {
-  const std::string id = request.path.substr(request.path.find("/models/") + 8);
+  const std::string id = request.path.substr(request.path.find(kOneModel) + kOneModel.size());
   const Entry entry = catalog.find(id, ModelKind::kEmbedding);
   Exchange exchange;
   exchange.ask = answer(to_text(model_object(id, *entry)));
@@ -249,12 +251,11 @@ Response fail(const Failure& failure) {
                               {"type", type_word(failure.kind())},
                               {"param", field},
                               {"code", code_word(failure)}};
-  return fail_with(failure, status,
-                   to_text({{"error", nested},
-                            {"message", failure.what()},
-                            {"type", tei::error_type(failure.kind())},
-                            {"code", status},
-                            {"detail", failure.what()}}));
+  return fail_with(status, to_text({{"error", nested},
+                                    {"message", failure.what()},
+                                    {"type", tei::error_type(failure.kind())},
+                                    {"code", status},
+                                    {"detail", failure.what()}}));
 }
 
 }  // namespace embedforge::serve::openai

@@ -198,16 +198,9 @@ Response answer(std::string body, const Embedded& embedded) {
   return response;
 }
 
-Response fail_with(const Failure& failure, int status, std::string body) {
+Response fail_with(int status, std::string body) {
   Response response = answer(std::move(body));
   response.status = status;
-  if (failure.retry_after > 0) {
-    const double seconds = std::max(1.0, std::ceil(failure.retry_after));
-    response.headers.emplace_back("retry-after", std::to_string(static_cast<int64_t>(seconds)));
-    response.headers.emplace_back(
-        "retry-after-ms",
-        std::to_string(static_cast<int64_t>(std::ceil(failure.retry_after * 1000))));
-  }
   return response;
 }
 

@@ -58,8 +58,7 @@ void append_vector(std::string& out, std::span<const float> vector, VectorForm f
 Response answer(std::string body);
 /// Says in x-embedforge-truncated how many texts were cut, if any were.
 Response answer(std::string body, const Embedded& embedded);
-/// With Retry-After and retry-after-ms where the failure has a time.
-Response fail_with(const Failure& failure, int status, std::string body);
+Response fail_with(int status, std::string body);
 /// Indexes of scores, best first; equal ones in their order. At most `top`; 0: all.
 std::vector<size_t> best_first(std::span<const float> scores, size_t top);
 /// --served-model-name for the first model, else the model's id.

@@ -116,7 +116,7 @@ Response fail(const Failure& failure) {
   OrderedJson body = tei::error_body(failure);
   body["message"] = failure.what();
   body["detail"] = failure.what();
-  return fail_with(failure, http_status(failure.kind()), to_text(body));
+  return fail_with(http_status(failure.kind()), to_text(body));
 }
 
 }  // namespace embedforge::serve::rerank

@@ -5,17 +5,6 @@
 #include "serve/dialects/dialects.h"
 
 namespace embedforge::serve {
-namespace {
-
-/// Whether a route's path is this one, or this one begins with what it has before "{".
-bool fits(const Route& route, std::string_view path) {
-  const size_t open = route.path.find('{');
-  if (open == std::string_view::npos) return route.path == path;
-  return path.size() > open && path.starts_with(route.path.substr(0, open));
-}
-
-}  // namespace
-
 const std::vector<Route>& routes() {
   static const std::vector<Route> all = {
       {"POST", "/", "", tei::root, tei::fail},
@@ -59,10 +48,16 @@ const std::vector<Route>& routes() {
   return all;
 }
 
+bool path_fits(const Route& route, std::string_view path) {
+  const size_t open = route.path.find('{');
+  if (open == std::string_view::npos) return route.path == path;
+  return path.size() > open && path.starts_with(route.path.substr(0, open));
+}
+
 const Route* find_route(std::string_view method, std::string_view path) {
   if (method == "HEAD") method = "GET";
   const auto found = std::find_if(routes().begin(), routes().end(), [&](const Route& route) {
-    return route.method == method && fits(route, path);
+    return route.method == method && path_fits(route, path);
   });
   return found == routes().end() ? nullptr : &*found;
 }
@@ -70,7 +65,7 @@ const Route* find_route(std::string_view method, std::string_view path) {
 std::string allowed_methods(std::string_view path) {
   std::string methods;
   for (const Route& route : routes()) {
-    if (!fits(route, path)) continue;
+    if (!path_fits(route, path)) continue;
     if (!methods.empty()) methods += ", ";
     methods += route.method == "GET" ? "GET, HEAD" : route.method;
   }

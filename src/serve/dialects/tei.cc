@@ -185,7 +185,7 @@ OrderedJson error_body(const Failure& failure) {
 }
 
 Response fail(const Failure& failure) {
-  return fail_with(failure, http_status(failure.kind()), to_text(error_body(failure)));
+  return fail_with(http_status(failure.kind()), to_text(error_body(failure)));
 }
 
 }  // namespace embedforge::serve::tei

@@ -67,7 +67,7 @@ Exchange vectors(const Request& request, const Catalog& catalog) {
 }
 
 Response fail(const Failure& failure) {
-  return fail_with(failure, http_status(failure.kind()), to_text({{"error", failure.what()}}));
+  return fail_with(http_status(failure.kind()), to_text({{"error", failure.what()}}));
 }
 
 }  // namespace embedforge::serve::weaviate
