@@ -12,7 +12,7 @@
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "output.h"
-#include "text_source.h"
+#include "pipeline/text_source.h"
 
 namespace embedforge::app {
 namespace {
