@@ -13,7 +13,7 @@
 #include "embedforge/model.h"
 #include "model_flags.h"
 #include "output.h"
-#include "text_source.h"
+#include "pipeline/text_source.h"
 
 namespace embedforge::app {
 namespace {

@@ -146,6 +146,8 @@ class Embedder {
   /// What encode() makes of a text before the model runs. Errors: kBadInput for invalid UTF-8;
   /// kNotSupported where the backend keeps its tokenizer to itself.
   TokenizedText tokenize(std::string_view text) const;
+  /// The same without a cut at max_length(), special tokens or prompt.
+  TokenizedText tokenize_whole(std::string_view text) const;
   /// Tokens of the whole text, also beyond max_length().
   size_t count_tokens(std::string_view text) const;
 
