@@ -38,6 +38,7 @@ void add_commands(CLI::App& app) {
   add_optimize(app);
   add_quantize(app);
   add_encode(app);
+  add_embed(app);
   add_similarity(app);
   add_rerank(app);
   add_tokenize(app);

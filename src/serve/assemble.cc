@@ -8,7 +8,7 @@
 namespace embedforge::serve {
 namespace {
 
-void check_finite(Embedded& embedded, bool fail_alone) {
+void require_finite(Embedded& embedded, bool fail_alone) {
   Matrix& vectors = embedded.vectors;
   for (size_t i = 0; i < vectors.rows; ++i) {
     const std::span<const float> row = vectors.row(i);
@@ -53,7 +53,7 @@ Embedded embedded_of(std::span<const RequestPart> parts, const ServedModel& serv
                          part.prepared.truncated.end());
     out.failed.insert(out.failed.end(), part.prepared.failed.begin(), part.prepared.failed.end());
   }
-  check_finite(out, ask.fail_alone && !ask.each_token);
+  require_finite(out, ask.fail_alone && !ask.each_token);
   if (ask.each_token) return out;
   EncodeOptions options;
   options.dimensions = ask.dimensions;

@@ -7,6 +7,7 @@
 #include "config/model_folder.h"
 #include "embed/encode_plan.h"
 #include "embedforge/error.h"
+#include "serve/failure.h"
 
 namespace embedforge::serve {
 namespace {
