@@ -21,6 +21,7 @@
 #include "bindings.h"
 #include "embedforge/error.h"
 #include "fields.h"
+#include "tell.h"
 #include "texts.h"
 
 namespace embedforge::python {
@@ -86,6 +87,7 @@ std::pair<std::unique_ptr<Embedder>, std::vector<std::string>> load(const std::s
   EmbedderOptions options = options_of(given);
   std::vector<std::string> warnings;
   options.warn = [&](const std::string& message) { warnings.push_back(message); };
+  options.tell = tell_python;
   std::unique_ptr<Embedder> embedder;
   {
     const nb::gil_scoped_release unlocked;

@@ -121,6 +121,11 @@ TokenizedText Embedder::tokenize(std::string_view text) const {
   return {std::move(encoding.ids), std::move(encoding.tokens), std::move(encoding.offsets)};
 }
 
+TokenizedText Embedder::tokenize_whole(std::string_view text) const {
+  Encoding encoding = impl_->text().tokenizer.encode(text, {.add_special_tokens = false});
+  return {std::move(encoding.ids), std::move(encoding.tokens), std::move(encoding.offsets)};
+}
+
 size_t Embedder::count_tokens(std::string_view text) const {
   return impl_->text().tokenizer.count_tokens(text);
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "convert/converted_model.h"
 #include "embedforge/error.h"
-#include "hub/hub.h"
 
 namespace embedforge {
 namespace {
@@ -25,7 +25,7 @@ void each_text(const Texts& texts, size_t first, TokenizedTexts& out, Append app
 }  // namespace
 
 TextModel TextModel::load(const std::string& model, const EmbedderOptions& options) {
-  const ResolvedModel resolved = resolve_model(model, PullWhat::kOnnx, options.file);
+  const ResolvedModel resolved = resolve_converted(model, options.file, options.tell);
   std::filesystem::path onnx = resolved.onnx(options.file);
   // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
   const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();

@@ -138,6 +138,7 @@ EmbedAsk take_ask(const Fields& fields, const ModelEntry& entry, const Settings&
 
 std::string write_list(const Embedded& embedded, VectorForm form, const std::string& model) {
   std::string body = "{\"object\":\"list\",\"data\":[";
+  body.reserve(embedded.vectors.rows * (64 + embedded.vectors.columns * (form.base64 ? 6 : 13)));
   for (size_t i = 0; i < embedded.vectors.rows; ++i) {
     if (i > 0) body += ',';
     body += "{\"object\":\"embedding\",\"index\":" + std::to_string(i) + ",\"embedding\":";
