@@ -8,9 +8,11 @@ namespace embedforge::app {
 
 void add_pull(CLI::App& app);
 void add_models(CLI::App& app);
+void add_cache(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_encode(CLI::App& app);
+void add_embed(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_tokenize(CLI::App& app);

@@ -2,14 +2,15 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "commands.h"
 #include "embedforge/error.h"
 #include "model_flags.h"
 #include "output.h"
-#include "text_source.h"
-#include "vector_sink.h"
+#include "pipeline/text_source.h"
+#include "pipeline/vector_sink.h"
 
 namespace embedforge::app {
 namespace {
@@ -18,7 +19,7 @@ struct EncodeFlags {
   ModelFlags model;
   EncodeOptions options;
   std::vector<std::string> texts;
-  std::string input;
+  std::string input, field;
   std::string output = "-";
   std::string precision = "float32";
   bool no_normalize = false;
@@ -30,13 +31,11 @@ struct EncodeFlags {
 class Output {
  public:
   Output(const std::string& path, VectorType type, size_t dimension)
-      : type_(type), sink_(open_sink(path, type, columns(dimension))) {}
+      : type_(type), sink_(open_sink(path, type, columns(dimension), print)) {}
 
-  void write(std::span<const std::string> texts, const Matrix& vectors) {
-    if (type_ == VectorType::kFloat32) {
-      sink_->write(texts, vectors);
-    } else if (type_ == VectorType::kBinary || type_ == VectorType::kUbinary) {
-      sink_->write(texts, quantize_vectors(vectors, type_));
+  void write(std::span<const std::string> texts, Matrix vectors) {
+    if (type_ != VectorType::kInt8 && type_ != VectorType::kUint8) {
+      sink_->write(texts, typed_vectors(std::move(vectors), type_, nullptr));
     } else {
       texts_.insert(texts_.end(), texts.begin(), texts.end());
       kept_.values.insert(kept_.values.end(), vectors.values.begin(), vectors.values.end());
@@ -45,7 +44,7 @@ class Output {
     }
   }
   void finish() {
-    if (kept_.rows > 0) sink_->write(texts_, quantize_vectors(kept_, type_));
+    if (kept_.rows > 0) sink_->write(texts_, typed_vectors(std::move(kept_), type_, nullptr));
     sink_->finish();
   }
 
@@ -60,7 +59,7 @@ class Output {
 };
 
 void run_encode(const EncodeFlags& flags) {
-  TextSource source(flags.texts, flags.input);
+  TextSource source(flags.texts, flags.input, {.field = flags.field});
   const Embedder model = load_model(flags.model);
   const size_t dimension = model.info().dimension;  // 0: a server tells with its first vectors
   EncodeOptions options = flags.options;
@@ -96,8 +95,11 @@ void add_encode(CLI::App& app) {
       ->type_name("");
   command->add_option("--input", flags->input,
                       "a file with a text a line, or - for standard input");
+  command->add_option("--field", flags->field,
+                      "of the records, where --input is .jsonl, .csv or .tsv");
   command
-      ->add_option("--output", flags->output, "FILE.npy, FILE.jsonl, or - for JSON lines on stdout")
+      ->add_option("--output", flags->output,
+                   "FILE.npy, FILE.jsonl, FILE.raw, or - for JSON lines on stdout")
       ->capture_default_str();
   command->add_option("--batch-size", flags->options.batch_size, "texts taken up at once")
       ->check(CLI::Range(1, 1 << 20))

@@ -10,7 +10,7 @@
 
 #include "base/child_process.h"
 #include "embedforge/error.h"
-#include "text_source.h"
+#include "pipeline/text_source.h"
 
 namespace embedforge::app {
 namespace {

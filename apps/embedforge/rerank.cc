@@ -12,7 +12,7 @@
 #include "embedforge/reranker.h"
 #include "model_flags.h"
 #include "output.h"
-#include "text_source.h"
+#include "pipeline/text_source.h"
 #include "tokenize/unicode/utf8.h"
 
 namespace embedforge::app {

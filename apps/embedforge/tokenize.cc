@@ -8,7 +8,7 @@
 #include "hub/hub.h"
 #include "model_flags.h"
 #include "output.h"
-#include "text_source.h"
+#include "pipeline/text_source.h"
 #include "tokenize/tokenizer.h"
 
 namespace embedforge::app {
@@ -17,14 +17,14 @@ namespace {
 struct TokenizeFlags {
   std::string model;
   std::vector<std::string> texts;
-  std::string input;
+  std::string input, field;
   TokenizeOptions options;
   bool no_special = false;
   bool strict = false;
 };
 
 void run_tokenize(const TokenizeFlags& flags) {
-  TextSource source(flags.texts, flags.input);
+  TextSource source(flags.texts, flags.input, {.field = flags.field});
   const ModelConfig config = read_model_config(
       resolve_model(flags.model, PullWhat::kSettings).folder, {warn, flags.strict});
   const Tokenizer tokenizer = Tokenizer::load(config.transformer, config.lower_case);
@@ -56,6 +56,8 @@ void add_tokenize(CLI::App& app) {
       ->type_name("");
   command->add_option("--input", flags->input,
                       "a file with a text a line, or - for standard input");
+  command->add_option("--field", flags->field,
+                      "of the records, where --input is .jsonl, .csv or .tsv");
   command->add_option("--max-length", flags->options.max_length,
                       "cut to this many tokens (default: not cut)");
   command->add_flag("--no-special-tokens", flags->no_special, "without [CLS], [SEP] and the like");

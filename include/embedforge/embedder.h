@@ -74,6 +74,8 @@ struct EmbedderOptions {
   /// Told in one line what isn't done as asked for (an execution provider that can't be had, say),
   /// and which keys of the model's files nobody here knows.
   std::function<void(const std::string&)> warn;
+  /// Told in one line what was made and kept: a checkpoint's conversion to ONNX, say.
+  std::function<void(const std::string&)> tell;
   bool strict = false;  // a key that nobody knows is an error (kNotSupported)
 };
 
@@ -104,8 +106,10 @@ struct TokenizedText {
 };
 
 struct EmbedderInfo {
-  std::string model_path;                    // the .onnx file in use; "" where there is none
-  std::string backend;                       // "native", "onnxruntime 1.32.0", "openai"
+  std::string model_path;  // the .onnx file in use; "" where there is none
+  std::string backend;     // "native", "onnxruntime 1.32.0", "openai"
+  std::string
+      compute;  // what most layers are computed in: "float32", "bf16", "int8"; "": not known
   std::vector<std::string> providers;        // of ONNX Runtime's names, first choice first
   std::vector<std::string> inputs, outputs;  // of the graph
   std::string pooling;                       // "mean"; "cls+mean" for a concatenation
@@ -142,6 +146,8 @@ class Embedder {
   /// What encode() makes of a text before the model runs. Errors: kBadInput for invalid UTF-8;
   /// kNotSupported where the backend keeps its tokenizer to itself.
   TokenizedText tokenize(std::string_view text) const;
+  /// The same without a cut at max_length(), special tokens or prompt.
+  TokenizedText tokenize_whole(std::string_view text) const;
   /// Tokens of the whole text, also beyond max_length().
   size_t count_tokens(std::string_view text) const;
 

@@ -21,6 +21,7 @@
 #include "bindings.h"
 #include "embedforge/error.h"
 #include "fields.h"
+#include "tell.h"
 #include "texts.h"
 
 namespace embedforge::python {
@@ -86,6 +87,7 @@ std::pair<std::unique_ptr<Embedder>, std::vector<std::string>> load(const std::s
   EmbedderOptions options = options_of(given);
   std::vector<std::string> warnings;
   options.warn = [&](const std::string& message) { warnings.push_back(message); };
+  options.tell = tell_python;
   std::unique_ptr<Embedder> embedder;
   {
     const nb::gil_scoped_release unlocked;
@@ -132,6 +134,7 @@ void register_embedder(nb::module_& module) {
       .def_ro("model_path", &EmbedderInfo::model_path)
       .def_ro("backend", &EmbedderInfo::backend)
       .def_ro("runtime", &EmbedderInfo::backend)  // its name until 0.1
+      .def_ro("compute", &EmbedderInfo::compute)
       .def_ro("providers", &EmbedderInfo::providers)
       .def_ro("inputs", &EmbedderInfo::inputs)
       .def_ro("outputs", &EmbedderInfo::outputs)

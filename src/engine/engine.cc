@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/cache_folder.h"
 #include "base/per_process.h"
 #include "base/threads.h"
 #include "embedforge/error.h"
@@ -24,7 +25,7 @@ constexpr size_t kTileTokens = 256;
 
 Compiled compile_cached(const Program& program, const EngineOptions& options,
                         const kernels::KernelTable& table) {
-  const std::optional<std::filesystem::path> folder = pack_cache_folder();
+  const std::optional<std::filesystem::path> folder = cache_folder();
   if (options.model.empty() || !folder)
     return compile(program, table, {.compute = options.compute});
   PackCache cache(*folder, pack_key(options.model, table.name, compute_name(options.compute)));
