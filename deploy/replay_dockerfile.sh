@@ -9,14 +9,14 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 file=$root/deploy/Dockerfile
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
 model=$(cd "$2" && pwd)
-mirror=${DEBIAN_MIRROR:-$(grep -rhoE 'https?://[^ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1)}
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 inside() { chroot "$system" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 
 # new_system IMAGE: debian:12-slim and no other.
 new_system() {
   [ "$1" = debian:12-slim ] || { echo "replay_dockerfile.sh: FROM $1: only debian:12-slim is known here" >&2; exit 1; }
-  [ -d "$dir/base" ] || debootstrap --variant=minbase bookworm "$dir/base.part" "${mirror:-http://deb.debian.org/debian}" > "$dir/debootstrap.log"
+  [ -d "$dir/base" ] || debootstrap --variant=minbase bookworm "$dir/base.part" "$mirror" > "$dir/debootstrap.log"
   [ -d "$dir/base" ] || mv "$dir/base.part" "$dir/base"
   rm -rf "$system"
   cp -a "$dir/base" "$system"
