@@ -10,6 +10,7 @@ void register_errors(nanobind::module_& module);
 void register_embedder(nanobind::module_& module);
 void register_vectors(nanobind::module_& module);
 void register_tokenizer(nanobind::module_& module);
+void register_embed_job(nanobind::module_& module);
 void register_model(nanobind::module_& module);
 void register_quantize(nanobind::module_& module);
 

@@ -8,5 +8,6 @@ NB_MODULE(_core, module) {
   embedforge::python::register_quantize(module);
   embedforge::python::register_tokenizer(module);
   embedforge::python::register_embedder(module);
+  embedforge::python::register_embed_job(module);
   embedforge::python::register_vectors(module);
 }

@@ -11,6 +11,7 @@ from embedforge.errors import (
     RemoteError,
     UsageError,
 )
+from embedforge.files import EmbedFileResult, embed_file
 from embedforge.model import (
     ConvertResult,
     OptimizeResult,
@@ -26,6 +27,7 @@ from embedforge.vectors import quantize_vectors, similarity, vector_ranges
 __all__ = [
     "BadInputError",
     "ConvertResult",
+    "EmbedFileResult",
     "Embedder",
     "EmbedforgeError",
     "NotSupportedError",
@@ -37,6 +39,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "convert",
+    "embed_file",
     "optimize",
     "qat",
     "quantize",

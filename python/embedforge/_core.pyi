@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,13 @@ class Embedder:
     def dimension(self) -> int: ...
     def usage(self) -> tuple[int, int, int]: ...
 
+def embed_file(
+    embedder: Embedder,
+    inputs: Sequence[str],
+    output: str,
+    progress: Callable[[dict[str, Any]], object] | None,
+    **options: Any,
+) -> dict[str, Any]: ...
 def quantize_vectors(
     vectors: npt.NDArray[np.float32], precision: str, ranges: npt.NDArray[np.float32]
 ) -> npt.NDArray[Any]: ...

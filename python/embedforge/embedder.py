@@ -118,6 +118,11 @@ class Embedder:
         for note in notes:
             warnings.warn(note, RuntimeWarning, stacklevel=2)
         self.backend = backend
+        self.name = os.fspath(model)
+        # What decides about the vectors beyond what info says: another run must have the same.
+        self.flags = (
+            f"compute={compute} output={output_name} tokenizer={tokenizer} base_url={base_url}"
+        )
         self._info = self._core.info()
 
     @property

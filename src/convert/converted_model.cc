@@ -7,7 +7,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <chrono>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -59,13 +59,17 @@ std::string state_of(const fs::path& folder) {
   return all;
 }
 
-/// "owner--name" of a hub id; of a folder its last part and a hash of where it lies.
-std::string cache_name(const std::string& model, const fs::path& folder) {
-  std::error_code ignored;
-  if (!fs::is_directory(model, ignored)) return cache_folder_name(model).substr(8);
-  const std::string whole = fs::canonical(folder).string();
-  return fmt::format("{}-{:08x}", fs::path(whole).filename().string(),
-                     XXH3_64bits(whole.data(), whole.size()) & 0xFFFFFFFFU);
+/// "owner--name" of a model in the hub's cache (models--owner--name/snapshots/COMMIT); of another
+/// folder its last part and a hash of where it lies.
+std::string cache_name(const fs::path& folder) {
+  const fs::path whole = fs::canonical(folder);
+  const std::string repository = whole.parent_path().parent_path().filename().string();
+  constexpr std::string_view kModels = "models--";
+  if (whole.parent_path().filename() == "snapshots" && repository.starts_with(kModels))
+    return repository.substr(kModels.size());
+  const std::string name = whole.string();
+  return fmt::format("{}-{:08x}", whole.filename().string(),
+                     XXH3_64bits(name.data(), name.size()) & 0xFFFFFFFFU);
 }
 
 /// Converts beside `target` and renames, so that it is whole or not there.
@@ -101,7 +105,7 @@ ResolvedModel resolve_converted(const std::string& model, const std::string& fil
                     model + " -o DIR`");
   }
   const std::string state = state_of(folder);
-  const fs::path target = *cache / "models" / cache_name(model, folder) /
+  const fs::path target = *cache / "models" / cache_name(folder) /
                           fmt::format("{:016x}", XXH3_64bits(state.data(), state.size()));
   std::error_code ignored;
   if (!has_onnx(target)) {

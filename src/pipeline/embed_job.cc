@@ -251,7 +251,10 @@ JobResult run_embed_job(const Embedder& embedder, const JobOptions& given) {
   std::atomic<bool> cancelled = false;
   options.read.cancelled = &cancelled;
   const OutputFormat format = output_format_of(options.output);
-  const std::vector<InputFile> inputs = list_inputs(options.inputs, options.input_format);
+  std::vector<InputFile> inputs = list_inputs(options.inputs, options.input_format);
+  if (options.input_names.size() == inputs.size()) {
+    for (size_t i = 0; i < inputs.size(); ++i) inputs[i].name = options.input_names[i];
+  }
   std::vector<FileIdentity> identities;
   std::vector<uint64_t> sizes;
   for (const InputFile& input : inputs) {
@@ -287,7 +290,7 @@ JobResult run_embed_job(const Embedder& embedder, const JobOptions& given) {
     for (const uint64_t bytes : sizes) counts.total_bytes += bytes;
   if (earlier && earlier->last.done) {
     name_files(options.output, earlier->last);
-    journal.remove();
+    if (!options.keep_journal) journal.remove();
     return result_of(options, counts, earlier->last);
   }
   JobFiles files(options.output, earlier ? earlier->last : Checkpoint{});
@@ -312,7 +315,7 @@ JobResult run_embed_job(const Embedder& embedder, const JobOptions& given) {
                             ? npy_header(options.type, files.at().rows, encoder.columns())
                             : "");
   sync_folder(options.output);
-  journal.remove();
+  if (!options.keep_journal) journal.remove();
   writer.tell();
   return result_of(options, counts, files.at());
 }

@@ -25,9 +25,11 @@ struct JobProgress {
 };
 
 struct JobOptions {
-  std::vector<std::string> inputs;  // files, patterns, "-"
-  std::string input_format;         // "": as the files are called
-  std::string output;               // .npy, .jsonl, .raw
+  std::vector<std::string> inputs;       // files, patterns, "-"
+  std::string input_format;              // "": as the files are called
+  std::vector<std::string> input_names;  // shown instead of `inputs`, one for each; none: these
+  std::string of_inputs;                 // what else tells that the inputs are still the same
+  std::string output;                    // .npy, .jsonl, .raw
   ReadOptions read;
   size_t chunk_tokens =
       0;               // a row for each piece of so many tokens; 0: a row a text, cut at the end
@@ -35,12 +37,13 @@ struct JobOptions {
   EncodeOptions encode;
   VectorType type = VectorType::kFloat32;
   std::string ranges;       // of kInt8 and kUint8: a .npy file
-  bool with_text = false;   // in the rows of .jsonl
+  bool with_text = false;   // in the rows of .jsonl, else of OUTPUT.rows.jsonl
   bool write_rows = false;  // OUTPUT.rows.jsonl also without an id field
   bool resume = false, overwrite = false;
-  bool strict = false;      // the first bad record is an error
-  std::string model;        // as the user named it, for models without a file
-  std::string model_flags;  // what else decides about the vectors
+  bool keep_journal = false;  // of a finished run: one with `resume` finds it finished
+  bool strict = false;        // the first bad record is an error
+  std::string model;          // as the user named it, for models without a file
+  std::string model_flags;    // what else decides about the vectors
   std::function<void(const JobProgress&)> progress;  // on the caller's thread
   std::function<bool()> stop;  // asked on the caller's thread, a few times a second
 };

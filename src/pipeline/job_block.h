@@ -47,7 +47,7 @@ class BlockSize {
   void took(size_t bytes, double seconds);
 
  private:
-  std::atomic<size_t> bytes_ = size_t{128} << 10U;
+  std::atomic<size_t> bytes_ = size_t{16} << 10U;
 };
 
 /// Reads blocks; the errors of the input come as the last block's.

@@ -100,7 +100,7 @@ void BlockEncoder::append_place(const Piece& piece, const Block::Text& text, boo
   const bool has_id = !text.row.id.empty();
   if (has_id) add("id", text.row.id);
   if (whole || !has_id) {
-    if (files_.size() > 1) add("file", json_string(files_[text.file].path));
+    if (files_.size() > 1) add("file", json_string(files_[text.file].name));
     add("line", std::to_string(text.line));
   }
   if (options_.chunk_tokens > 0) {
@@ -139,6 +139,7 @@ void BlockEncoder::encode(Block& block) {
     if (!writes_rows_) continue;
     block.row_lines += '{';
     append_place(pieces[i], text, true, block.row_lines);
+    if (options_.with_text) block.row_lines.append(",\"text\":").append(json_string(texts[i]));
     block.row_lines += "}\n";
   }
 }

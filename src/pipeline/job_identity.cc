@@ -61,8 +61,8 @@ nlohmann::json job_identity(const Embedder& embedder, const JobOptions& options,
       file["modified"] = identity.modified;
       file["beginning"] = fmt::format("{:016x}", identity.prefix_hash);
     }
-    const bool twice = files.contains(inputs[i].path);
-    files[inputs[i].path + (twice ? fmt::format(" ({})", i) : "")] = std::move(file);
+    const bool twice = files.contains(inputs[i].name);
+    files[inputs[i].name + (twice ? fmt::format(" ({})", i) : "")] = std::move(file);
   }
   const EmbedderInfo info = embedder.info();
   nlohmann::json model = {{"dimension", embedder.dimension()},
@@ -77,6 +77,7 @@ nlohmann::json job_identity(const Embedder& embedder, const JobOptions& options,
   }
   const FieldOptions& fields = options.read.fields;
   return {{"inputs", std::move(files)},
+          {"of_inputs", options.of_inputs},
           {"model", std::move(model)},
           {"field", fields.field},
           {"id_field", fields.id_field},

@@ -9,9 +9,9 @@
 namespace embedforge {
 
 void BlockSize::took(size_t bytes, double seconds) {
-  constexpr size_t kLeast = size_t{64} << 10U;
+  constexpr size_t kLeast = size_t{8} << 10U;
   constexpr size_t kMost = size_t{2} << 20U;
-  if (bytes < kLeast / 4) return;
+  if (bytes < kLeast / 2) return;
   const double wanted = static_cast<double>(bytes) / std::max(seconds, 1e-3);
   const auto mean = (static_cast<double>(bytes_) + wanted) / 2;
   bytes_ = std::clamp(static_cast<size_t>(mean), kLeast, kMost);
@@ -43,13 +43,13 @@ void BlockReader::fill(Block& block, const std::atomic<bool>& cancelled) {
       block.last = true;
       return;
     }
-    const std::string& path = files_[std::min<size_t>(note.file, files_.size() - 1)].path;
+    const std::string& name = files_[std::min<size_t>(note.file, files_.size() - 1)].name;
     if (found == Found::kBroken) {
       if (options_.strict)
-        throw_bad_input(fmt::format("{}: line {}: {} (--strict)", path, note.line, note.reason));
+        throw_bad_input(fmt::format("{}: line {}: {} (--strict)", name, note.line, note.reason));
       block.rejected += 1;
       block.rejected_lines += fmt::format("{{\"file\":{},\"line\":{},\"reason\":{}}}\n",
-                                          json_string(path), note.line, json_string(note.reason));
+                                          json_string(name), note.line, json_string(note.reason));
       block.after = source_.position();
       continue;
     }

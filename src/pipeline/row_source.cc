@@ -74,7 +74,7 @@ std::vector<InputFile> list_inputs(const std::vector<std::string>& paths,
       const auto named = format_named(format);
       if (!format.empty() && !named)
         throw_usage("--input-format " + format + ": must be jsonl, csv, tsv or txt");
-      files.push_back({path, named ? *named : format_of_file(path)});
+      files.push_back({path, named ? *named : format_of_file(path), path});
     }
   }
   if (std::ranges::count(files, "-", &InputFile::path) > 1)
@@ -110,8 +110,8 @@ void RowSource::open() {
   if (options_.header) {
     const Found found = reader_->csv.next();
     if (found == Found::kBroken)
-      throw_bad_input(file.path + ": its header: " + reader_->csv.reason());
-    if (found == Found::kRecord) picker_.set_columns(reader_->csv.fields(), file.path);
+      throw_bad_input(file.name + ": its header: " + reader_->csv.reason());
+    if (found == Found::kRecord) picker_.set_columns(reader_->csv.fields(), file.name);
     return;
   }
   // The columns of a file without a header are those of its first row, which is read again.
@@ -119,7 +119,7 @@ void RowSource::open() {
   if (ahead.peek() != Found::kRecord) return;
   std::vector<std::string> names;
   for (size_t i = 1; i <= ahead.fields().size(); ++i) names.push_back(std::to_string(i));
-  picker_.set_columns(names, file.path);
+  picker_.set_columns(names, file.name);
 }
 
 Found RowSource::next(Row& row, RecordNote& note) {
@@ -172,14 +172,14 @@ void RowSource::go_to(const InputPosition& position) {
   reader_.reset();
   if (file_ >= files_.size() || position == InputPosition{.file = position.file}) return;
   open();
-  const std::string& path = files_[file_].path;
+  const std::string& name = files_[file_].name;
   try {
     reader_->bytes.go_to(position.offset);
   } catch (const Error& error) {
-    throw Error(error.code(), path + ": " + error.what());
+    throw Error(error.code(), name + ": " + error.what());
   }
   if (reader_->bytes.hash() != position.hash) {
-    throw_bad_input(path + ": isn't what was read of it before; --overwrite starts anew");
+    throw_bad_input(name + ": isn't what was read of it before; --overwrite starts anew");
   }
   reader_->lines.set_lines(position.line);
   reader_->csv.set_lines(position.line);

@@ -20,6 +20,7 @@ enum class InputFormat { kJsonl, kCsv, kTsv, kText };
 struct InputFile {
   std::string path;  // "-": standard input
   InputFormat format = InputFormat::kText;
+  std::string name = path;  // in messages and in what is written
 };
 
 /// The files that are meant: patterns (*, ?, [..]) matched, in the order of their names. `format`:

@@ -161,6 +161,10 @@ Exchange info(const Request& /*request*/, const Catalog& catalog) {
   if (models.empty()) throw Failure(FailureKind::kUnready, "no model is loaded yet");
   const ModelEntry& entry = *models.front();
   const Settings& settings = catalog.settings();
+  OrderedJson prompts = OrderedJson::array();
+  for (const auto& [name, prompt] : entry.info.prompts) {
+    if (!prompt.empty()) prompts.push_back(name);
+  }
   OrderedJson body = {
       {"model_id", entry.id},
       {"model_sha", entry.revision.empty() ? OrderedJson() : OrderedJson(entry.revision)},
@@ -178,6 +182,7 @@ Exchange info(const Request& /*request*/, const Catalog& catalog) {
       {"sha", nullptr},
       {"docker_label", nullptr},
       {"router", "embedforge"},
+      {"prompts", prompts},
   };
   Exchange exchange;
   exchange.ask = answer(to_text(body));
