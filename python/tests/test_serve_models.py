@@ -79,9 +79,10 @@ def test_any_name(tiny: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_two_models_of_one_name_are_refused(tiny: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="two models would answer to"):
-        with serving(tmp_path / "log", *tiny.values(), "--alias", f"{tiny['bert']}=mpnet"):
-            pass
+    flags = ("--alias", f"{tiny['bert']}=mpnet")
+    said = pytest.raises(AssertionError, match="two models would answer to")
+    with said, serving(tmp_path / "log", *tiny.values(), *flags):
+        pass
 
 
 def test_a_vector_is_the_same_in_any_request(converted: Path, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_idle_models_are_unloaded_and_come_back(tiny: dict[str, Path], tmp_path:
 def replace_graph(folder: Path, other: Path) -> None:
     """Another model's graph in the folder, as a careful user does it."""
     shutil.copy(other / "onnx" / "model.onnx", folder / "onnx" / "new")
-    os.replace(folder / "onnx" / "new", folder / "onnx" / "model.onnx")
+    (folder / "onnx" / "new").replace(folder / "onnx" / "model.onnx")
 
 
 class Asking:
@@ -180,7 +181,7 @@ def test_reload_under_load(tiny: dict[str, Path], tmp_path: Path) -> None:
             time.sleep(0.3)
             half = (folder / "onnx" / "model.onnx").read_bytes()[:5000]
             (folder / "onnx" / "broken").write_bytes(half)
-            os.replace(folder / "onnx" / "broken", folder / "onnx" / "model.onnx")
+            (folder / "onnx" / "broken").replace(folder / "onnx" / "model.onnx")
             os.kill(pid_of(log, int(url.rsplit(":", 1)[1])), signal.SIGHUP)
             time.sleep(0.5)  # that fails, and the one in use goes on
         assert not asking.wrong, asking.wrong[0]
