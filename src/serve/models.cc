@@ -160,6 +160,9 @@ std::shared_ptr<const ModelEntry> Models::find(std::string_view name, ModelKind 
   const std::vector<std::shared_ptr<const ModelEntry>> all = models();
   if (name.empty()) {
     for (const auto& entry : all) {
+      if (entry->kind == kind) return entry;
+    }
+    for (const auto& entry : all) {
       if (suits(entry->kind, kind)) return entry;
     }
     return all.front();

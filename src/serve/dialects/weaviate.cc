@@ -47,7 +47,7 @@ Exchange vectors(const Request& request, const Catalog& catalog) {
   std::string text = fields.need_string("text");
   check_text(text, "text");
   EmbedAsk ask;
-  ask.normalize = false;  // as its container: Weaviate's index does that
+  ask.normalize = entry->info.normalizes;  // as its container, where the model's modules say it
   if (const auto config = fields.object("config")) {
     check_pooling(config->take_string("pooling_strategy"), *entry);
     set_purpose(ask, config->take_string("task_type"), "config.task_type", *entry);
