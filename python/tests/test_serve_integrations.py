@@ -186,5 +186,3 @@ def test_schemathesis(server: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-20000:]
     assert "No issues found" in done.stdout, done.stdout[-3000:]
-
-
