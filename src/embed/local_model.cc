@@ -22,13 +22,14 @@ void refuse_other(const TokenBackend& backend, Want want, const std::string& fil
 
 std::unique_ptr<LocalModel> LocalModel::load(const std::string& model,
                                              const EmbedderOptions& options,
-                                             std::optional<Want> want) {
+                                             std::optional<Want> want,
+                                             const SharedThreads& threads) {
   std::unique_ptr<LocalModel> out(new LocalModel(TextModel::load(model, options)));
   TextModel& text = out->text_;
   const auto head = [&](size_t width) { return read_head(text.config, options.pooling, width); };
   out->backend_ = options.backend == "onnxruntime"
                       ? open_onnxruntime(text.onnx, options, head, text.config.pad_token_id)
-                      : open_native(text.onnx, options, head);
+                      : open_native(text.onnx, options, head, threads);
   if (want) refuse_other(*out->backend_, *want, text.onnx.string());
   text.limit_length(out->backend_->max_positions());
   out->info_ = out->backend_->info();
