@@ -49,6 +49,16 @@ Matrix LocalModel::embed(const TextBatch& batch) const {
   return std::get<PooledVectors>(backend_->run(tokens.batch(), Want::kPooled, batch_size)).rows;
 }
 
+TokenEmbeddings LocalModel::embed_tokens(const TextBatch& batch) const {
+  if (!backend_->gives(Want::kTokens))
+    throw_not_supported(text_.onnx.string() + ": gives no vectors of tokens, only pooled ones");
+  TokenizedTexts tokens = text_.tokenize(batch);
+  count(1, tokens.ids.size());
+  const size_t batch_size = batch.batch_size == 0 ? kBatchSize : batch.batch_size;
+  Result result = backend_->run(tokens.batch(), Want::kTokens, batch_size);
+  return {std::move(std::get<TokenVectors>(result).rows), std::move(tokens.offsets)};
+}
+
 Matrix LocalModel::score(std::string_view query, std::span<const std::string> texts,
                          size_t first) const {
   const TokenizedTexts tokens = text_.tokenize_pairs(query, texts, first);

@@ -23,6 +23,8 @@ class LocalModel : public TextBackend {
                                           const SharedThreads& threads = nullptr);
 
   Matrix embed(const TextBatch& batch) const override;
+  /// A vector a token. Errors: kNotSupported where the file gives only pooled ones.
+  TokenEmbeddings embed_tokens(const TextBatch& batch) const;
   /// The logits of the query with each text, [texts, labels]; `first`: the first text's index.
   Matrix score(std::string_view query, std::span<const std::string> texts, size_t first) const;
 
