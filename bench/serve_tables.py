@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-HEAD = "## Servers under load"
+HEAD = "## Servers under load"  # as tools/results.py knows it
 
 
 def number(value: float) -> str:
