@@ -1,18 +1,46 @@
-"""Where the fuzz targets start from: the small tokenizers, texts and graphs of tests/golden. seeds.py CORPUS_FOLDER"""
+"""Where the fuzz targets start from: the small tokenizers, texts and graphs of tests/golden, a body for each field
+of the server's OpenAPI document. seeds.py CORPUS_FOLDER"""
 
 import json
 import shutil
 import sys
 from pathlib import Path
 
-GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def sample(schema: dict, schemas: dict) -> object:
+    """A value of a JSON schema."""
+    if "$ref" in schema:
+        return sample(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas)
+    for choice in ("anyOf", "enum"):
+        if choice in schema:
+            first = schema[choice][0]
+            return first if choice == "enum" else sample(first, schemas)
+    kind = schema.get("type", "null")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        fields = {name: sample(one, schemas) for name, one in schema.get("properties", {}).items()}
+        return fields | {"model": "small"} if "model" in fields else fields
+    if kind == "array":
+        return [sample(schema["items"], schemas)] if "items" in schema else []
+    return {"string": "query", "integer": 1, "number": 0.5, "boolean": True}.get(kind)
 
 
 def main() -> None:
     corpus = Path(sys.argv[1])
     folders = {
         kind: corpus / f"{kind}_fuzz"
-        for kind in ("tokenizer_json", "tokenizer_text", "onnx", "csv", "jsonl", "journal")
+        for kind in (
+            "tokenizer_json",
+            "tokenizer_text",
+            "onnx",
+            "serve_body",
+            "csv",
+            "jsonl",
+            "journal",
+        )
     }
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,6 +57,10 @@ def main() -> None:
     (folders["journal"] / "head").write_text('{"journal":1,"job":{"field":"text"}}\n')
     for path in sorted((GOLDEN / "graphs").glob("*.onnx")):
         shutil.copy(path, folders["onnx"])
+    document = json.loads((ROOT / "src/serve/openapi.json").read_text())
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
+        (folders["serve_body"] / name).write_text(json.dumps(sample(schema, schemas)))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ namespace embedforge::app {
 
 void add_pull(CLI::App& app);
 void add_models(CLI::App& app);
+void add_cache(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_encode(CLI::App& app);

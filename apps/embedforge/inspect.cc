@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "commands.h"
+#include "convert/converted_model.h"
 #include "embedforge/error.h"
 #include "graph/graph.h"
 #include "graph/print.h"
 #include "graph/read_onnx.h"
-#include "hub/hub.h"
+#include "model_flags.h"
 #include "output.h"
 #include "plan/raise.h"
 
@@ -31,7 +32,7 @@ struct InspectFlags {
 
 /// The .onnx files of a folder and of its onnx/, by name; or the one file.
 std::vector<fs::path> model_files(const std::string& target) {
-  const ResolvedModel resolved = resolve_model(target);
+  const ResolvedModel resolved = resolve_converted(target, "", tell);
   if (!resolved.file.empty()) return {resolved.file};
   std::vector<fs::path> files;
   for (const fs::path& folder : {resolved.folder, resolved.folder / "onnx"}) {

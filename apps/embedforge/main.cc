@@ -1,13 +1,17 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/atomic_file.h"
+#include "base/nearest.h"
 #include "commands.h"
 #include "embedforge/error.h"
 #include "embedforge/version.h"
@@ -34,6 +38,7 @@ void add_commands(CLI::App& app) {
   app.failure_message(CLI::FailureMessage::simple);
   add_pull(app);
   add_models(app);
+  add_cache(app);
   add_convert(app);
   add_optimize(app);
   add_quantize(app);
@@ -48,12 +53,30 @@ void add_commands(CLI::App& app) {
   add_doctor(app);
 }
 
+/// A first word that is no command. `help COMMAND` is the command's -h.
+void check_command(const CLI::App& app, std::string_view word) {
+  if (word.starts_with('-')) return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (std::ranges::count(names, word) > 0) return;
+  throw_usage("unknown command \"" + std::string(word) + "\"" + did_you_mean(word, names) +
+              "; see embedforge -h");
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app("Text-embedding models: convert, optimize, inspect and run them fast on a CPU",
                "embedforge");
   add_commands(app);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words[0] == "help") {
+    words.erase(words.begin());
+    words.emplace_back("-h");
+  }
+  if (!words.empty()) check_command(app, words[0]);
+  std::ranges::reverse(words);  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // -h and --version
     throw_usage(std::string(error.what()) + "; see embedforge -h");

@@ -85,6 +85,10 @@ void warn(const std::string& message) {
   std::fputs(("embedforge: warning: " + message + "\n").c_str(), stderr);
 }
 
+void tell(const std::string& message) {
+  std::fputs(("embedforge: " + message + "\n").c_str(), stderr);
+}
+
 EmbedderOptions options_of(const ModelFlags& flags) {
   EmbedderOptions options = flags.options;
   options.compute = compute_of(flags.compute);
@@ -93,6 +97,7 @@ EmbedderOptions options_of(const ModelFlags& flags) {
   if (!flags.gpu_mem_limit.empty())
     options.onnxruntime.gpu_mem_limit = bytes_of(flags.gpu_mem_limit);
   options.warn = warn;
+  options.tell = tell;
   check_options(options, flag_of);
   return options;
 }

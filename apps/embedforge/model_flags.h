@@ -20,8 +20,9 @@ struct ModelFlags {
 
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 
-/// One line on stderr.
+/// One line on stderr: what isn't done as asked for; what was made and kept.
 void warn(const std::string& message);
+void tell(const std::string& message);
 
 /// The flags as options, which say on stderr what isn't done as asked for. Errors: kUsage for a
 /// flag that has no meaning for the backend.

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
+#include "model_flags.h"
 #include "output.h"
 
 namespace embedforge::app {
@@ -64,6 +65,7 @@ void run_optimize(OptimizeFlags& flags) {
     throw_usage("optimize needs a model folder or an .onnx file; see embedforge optimize -h");
   }
   flags.options.level = optimize_level_of(flags.level);
+  flags.options.tell = tell;
   const OptimizeResult result = optimize(flags.model, flags.out, flags.options, flags.input);
   if (flags.json) return print_json(result, flags);
   for (const PassReport& pass : result.passes) {

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
+#include "model_flags.h"
 #include "output.h"
 #include "pipeline/text_source.h"
 
@@ -127,6 +128,7 @@ void show_progress(const std::string& what, size_t done, size_t all) {
 
 void read_flags(QuantizeFlags& flags) {
   QuantizeOptions& options = flags.options;
+  options.tell = tell;
   options.output = flags.output;
   if (flags.method == "static") options.method = QuantizeMethod::kStatic;
   if (flags.range == "minmax") options.calibrate_method = CalibrateMethod::kMinMax;

@@ -74,6 +74,8 @@ struct EmbedderOptions {
   /// Told in one line what isn't done as asked for (an execution provider that can't be had, say),
   /// and which keys of the model's files nobody here knows.
   std::function<void(const std::string&)> warn;
+  /// Told in one line what was made and kept: a checkpoint's conversion to ONNX, say.
+  std::function<void(const std::string&)> tell;
   bool strict = false;  // a key that nobody knows is an error (kNotSupported)
 };
 
@@ -103,9 +105,17 @@ struct TokenizedText {
   std::vector<std::pair<uint32_t, uint32_t>> offsets;  // begin and end, in code points
 };
 
+/// Vectors of tokens, before pooling.
+struct TokenEmbeddings {
+  Matrix rows;                        // [tokens of all texts, width]
+  std::vector<size_t> offsets = {0};  // text i has the rows [offsets[i], offsets[i + 1])
+};
+
 struct EmbedderInfo {
-  std::string model_path;                    // the .onnx file in use; "" where there is none
-  std::string backend;                       // "native", "onnxruntime 1.32.0", "openai"
+  std::string model_path;  // the .onnx file in use; "" where there is none
+  std::string backend;     // "native", "onnxruntime 1.32.0", "openai"
+  std::string
+      compute;  // what most layers are computed in: "float32", "bf16", "int8"; "": not known
   std::vector<std::string> providers;        // of ONNX Runtime's names, first choice first
   std::vector<std::string> inputs, outputs;  // of the graph
   std::string pooling;                       // "mean"; "cls+mean" for a concatenation
@@ -138,6 +148,12 @@ class Embedder {
   Matrix encode_query(std::span<const std::string> texts, const EncodeOptions& options = {}) const;
   Matrix encode_document(std::span<const std::string> texts,
                          const EncodeOptions& options = {}) const;
+
+  /// A vector for each token that the model sees, special ones and the prompt's included; neither
+  /// normalized nor cut. Errors: as encode(); kNotSupported where the backend or file has none.
+  TokenEmbeddings encode_tokens(std::span<const std::string_view> texts,
+                                const EncodeOptions& options = {},
+                                InputType type = InputType::kNone) const;
 
   /// What encode() makes of a text before the model runs. Errors: kBadInput for invalid UTF-8;
   /// kNotSupported where the backend keeps its tokenizer to itself.

@@ -16,6 +16,7 @@
 #include "bindings.h"
 #include "config/model_config.h"
 #include "hub/hub.h"
+#include "tell.h"
 
 namespace embedforge::python {
 namespace {
@@ -44,7 +45,8 @@ std::tuple<std::string, std::string, int64_t, int64_t, double, Files,
 optimize_model(const std::string& model, const std::string& out, const std::string& level,
                const std::vector<std::string>& disabled, const std::string& input) {
   const nb::gil_scoped_release unlocked;
-  const OptimizeResult result = optimize(model, out, {optimize_level_of(level), disabled}, input);
+  const OptimizeResult result =
+      optimize(model, out, {optimize_level_of(level), disabled, tell_python}, input);
   Files files;
   for (const WrittenFile& file : result.files) files.emplace_back(file.path.string(), file.bytes);
   std::vector<std::tuple<std::string, double, int64_t, int64_t>> passes;

@@ -16,6 +16,7 @@
 #include "graph/read_onnx.h"
 #include "graph/write_onnx.h"
 #include "quantize/default_texts.h"
+#include "tell.h"
 
 namespace embedforge::python {
 namespace {
@@ -66,6 +67,7 @@ nb::dict quantize_model(const std::string& model, const nb::kwargs& given) {
   fields.take("excluded", options.excluded);
   fields.take("threads", options.threads);
   fields.finish("option");
+  options.tell = tell_python;
   QuantizeResult result;
   {
     const nb::gil_scoped_release unlocked;

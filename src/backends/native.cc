@@ -51,6 +51,16 @@ EmbedderInfo info_of(const Graph& graph) {
   return info;
 }
 
+/// What the options say, else what the file's products are.
+std::string computed_in(const Program& program, Compute compute) {
+  if (compute != Compute::kAuto) return compute_name(compute);
+  const bool integers = std::ranges::any_of(program.steps, [](const Step& step) {
+    const auto* linear = std::get_if<LinearStep>(&step);
+    return linear != nullptr && linear->weight.integer_product() != nullptr;
+  });
+  return integers ? "int8" : "float32";
+}
+
 class NativeBackend : public TokenBackend {
  public:
   NativeBackend(EmbedderInfo info, const Program& program, const EngineOptions& options)
@@ -61,6 +71,7 @@ class NativeBackend : public TokenBackend {
     info_.dimension = engine_.width();
     info_.threads = engine_.threads();
     info_.pooling = pooling_names(program.head);
+    info_.compute = computed_in(program, options.compute);
   }
 
   bool gives(Want want) const override {
@@ -95,15 +106,18 @@ class NativeBackend : public TokenBackend {
 }  // namespace
 
 std::unique_ptr<TokenBackend> open_native(const std::filesystem::path& onnx,
-                                          const EmbedderOptions& options, const MakeHead& head) {
+                                          const EmbedderOptions& options, const MakeHead& head,
+                                          const SharedThreads& threads) {
   Graph graph = read_onnx(onnx);
   EmbedderInfo info = info_of(graph);
   keep_output(graph, options.output_name, onnx.string());
   Program program = program_of(graph);
   if (!ends_in_scores(program)) choose_head(program, options, head);
-  return std::make_unique<NativeBackend>(
-      std::move(info), program,
-      EngineOptions{.compute = options.compute, .threads = options.threads, .model = onnx});
+  return std::make_unique<NativeBackend>(std::move(info), program,
+                                         EngineOptions{.compute = options.compute,
+                                                       .threads = options.threads,
+                                                       .shared_threads = threads,
+                                                       .model = onnx});
 }
 
 }  // namespace embedforge

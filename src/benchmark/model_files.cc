@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/atomic_file.h"
+#include "base/cache_folder.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "engine/pack_cache.h"
@@ -42,8 +43,7 @@ fs::path origin(const ResolvedModel& source) {
 
 /// An empty folder, or what an earlier run has left there for the very same file.
 fs::path work_folder(const fs::path& origin) {
-  const fs::path cache =
-      pack_cache_folder().value_or(fs::temp_directory_path() / "embedforge-cache");
+  const fs::path cache = cache_folder().value_or(fs::temp_directory_path() / "embedforge-cache");
   fs::path folder = cache / fmt::format("bench-{:016x}", std::hash<std::string>{}(origin.string()));
   const std::string key = pack_key(origin, "", "");
   const fs::path note = folder / "made-from.txt";

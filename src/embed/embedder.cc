@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <iterator>
 #include <mutex>
 
+#include "embed/encode_plan.h"
 #include "embed/local_model.h"
 #include "embed/options.h"
 #include "embedforge/error.h"
@@ -18,19 +18,6 @@ namespace {
 /// Texts that are tokenized and sorted together at most; bounds the memory of a call, whatever the
 /// length of its list.
 constexpr size_t kWindow = 4096;
-
-/// (row - mean) / deviation, which nomic's models want before a row is cut to fewer dimensions
-/// (their pages; Matryoshka).
-void center_and_scale(std::span<float> row) {
-  const auto n = static_cast<double>(row.size());
-  double mean = 0;
-  for (const float v : row) mean += v;
-  mean /= n;
-  double variance = 0;
-  for (const float v : row) variance += (v - mean) * (v - mean);
-  const double scale = 1 / std::sqrt(variance / n + 1e-5);
-  for (float& v : row) v = static_cast<float>((v - mean) * scale);
-}
 
 std::unique_ptr<TextBackend> open(const std::string& model, const EmbedderOptions& options) {
   const OnnxRuntimeOptions& gpu = options.onnxruntime;
@@ -59,47 +46,12 @@ struct Embedder::Impl {
   mutable std::once_flag asked;
   mutable size_t dimension = 0;
 
-  /// What the model's files cut vectors to; 0: not at all.
-  size_t own_dimensions() const {
-    const auto own = local == nullptr ? 0 : static_cast<size_t>(local->text().config.truncate_dim);
-    return own < info.dimension ? own : 0;
-  }
-
-  /// nomic-embed-text, whose page centers vectors before they are cut; other models of its
-  /// architecture have prompts or another pooling of their own.
-  bool is_nomic() const {
-    if (local == nullptr) return false;
-    const ModelConfig& config = local->text().config;
-    return config.architecture == "nomic_bert" && !config.own_prompts &&
-           config.pooling == std::vector{Pooling::kMean};
-  }
+  const ModelConfig* config() const { return local == nullptr ? nullptr : &local->text().config; }
 
   const TextModel& text() const {
     if (local == nullptr)
       throw_not_supported("backend " + info.backend + " keeps its tokenizer to itself");
     return local->text();
-  }
-
-  /// What is put before each text: the named prompt, else the one that goes with the input type;
-  /// where there is no type, the model's default.
-  std::string prompt_of(const EncodeOptions& options, InputType type) const {
-    if (options.prompt) return *options.prompt;
-    std::string name = options.prompt_name;
-    const std::vector<const char*> names = type == InputType::kQuery ? std::vector{"query"}
-                                           : type == InputType::kDocument
-                                               ? std::vector{"document", "passage", "corpus"}
-                                               : std::vector<const char*>{};
-    for (const char* each : names) {
-      if (name.empty() && info.prompts.contains(each)) name = each;
-    }
-    if (name.empty() && type == InputType::kNone) name = info.default_prompt_name;
-    if (name.empty()) return "";
-    const auto found = info.prompts.find(name);
-    if (found != info.prompts.end()) return found->second;
-    std::string known;
-    for (const auto& [key, text] : info.prompts) known += (known.empty() ? "" : ", ") + key;
-    throw_usage("prompt_name '" + name + "' isn't among the model's prompts (" +
-                (known.empty() ? "it has none" : known) + ")");
   }
 };
 
@@ -120,12 +72,8 @@ Embedder::~Embedder() = default;
 Matrix Embedder::encode(std::span<const std::string_view> texts, const EncodeOptions& options,
                         InputType type) const {
   const size_t width = impl_->info.dimension;  // 0: not known yet
-  if (width > 0 && options.dimensions > width) {
-    Matrix whole{0, width, {}};
-    cut_and_normalize(whole, options.dimensions, false);  // says what is wrong
-  }
-  const size_t dimensions = options.dimensions == 0 ? impl_->own_dimensions() : options.dimensions;
-  Matrix result{0, dimensions == 0 ? width : dimensions, {}};
+  const Finish finish = finish_of(impl_->config(), width, options);
+  Matrix result{0, finish.dimensions == 0 ? width : finish.dimensions, {}};
   std::string prompt;
   TextBatch batch{.batch_size = options.batch_size,
                   .input_type = type == InputType::kQuery ? "query" : "document"};
@@ -133,18 +81,16 @@ Matrix Embedder::encode(std::span<const std::string_view> texts, const EncodeOpt
     batch.prompt_name = options.prompt_name;
     prompt = options.prompt.value_or("");
   } else {
-    prompt = impl_->prompt_of(options, type);
+    prompt = prompt_of(impl_->info, options, type);
   }
   batch.prompt = prompt;
-  const bool centered = options.dimensions > 0 && result.columns < width && impl_->is_nomic();
   const size_t window = std::max(options.batch_size, kWindow);
   result.values.reserve(texts.size() * result.columns);
   for (batch.first = 0; batch.first < texts.size(); batch.first += window) {
     batch.texts = texts.subspan(batch.first, std::min(window, texts.size() - batch.first));
     Matrix rows = impl_->backend->embed(batch);
     impl_->texts += rows.rows;
-    for (size_t r = 0; centered && r < rows.rows; ++r) center_and_scale(rows.row(r));
-    cut_and_normalize(rows, dimensions, options.normalize);
+    finish.apply(rows);
     if (batch.texts.size() == texts.size()) return rows;
     result.columns = rows.columns;
     result.values.insert(result.values.end(), rows.values.begin(), rows.values.end());
@@ -169,6 +115,17 @@ Matrix Embedder::encode_document(std::span<const std::string> texts,
   return encode(texts, options, InputType::kDocument);
 }
 
+TokenEmbeddings Embedder::encode_tokens(std::span<const std::string_view> texts,
+                                        const EncodeOptions& options, InputType type) const {
+  if (impl_->local == nullptr)
+    throw_not_supported("backend " + impl_->info.backend + " gives no vectors of tokens");
+  const std::string prompt = prompt_of(impl_->info, options, type);
+  TokenEmbeddings out = impl_->local->embed_tokens(
+      {.texts = texts, .prompt = prompt, .batch_size = options.batch_size});
+  impl_->texts += texts.size();
+  return out;
+}
+
 TokenizedText Embedder::tokenize(std::string_view text) const {
   const TextModel& model = impl_->text();
   Encoding encoding = model.tokenizer.encode(text, {.max_length = model.max_length});
@@ -185,7 +142,10 @@ size_t Embedder::count_tokens(std::string_view text) const {
 }
 
 size_t Embedder::dimension() const {
-  if (impl_->own_dimensions() > 0) return impl_->own_dimensions();
+  if (const ModelConfig* config = impl_->config()) {
+    const size_t own = own_dimensions(*config, impl_->info.dimension);
+    if (own > 0) return own;
+  }
   if (impl_->info.dimension > 0) return impl_->info.dimension;
   std::call_once(impl_->asked, [this] {
     const std::string_view text = "dimension";

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "convert/converted_model.h"
 #include "embedforge/error.h"
-#include "hub/hub.h"
 
 namespace embedforge {
 namespace {
@@ -25,7 +25,7 @@ void each_text(const Texts& texts, size_t first, TokenizedTexts& out, Append app
 }  // namespace
 
 TextModel TextModel::load(const std::string& model, const EmbedderOptions& options) {
-  const ResolvedModel resolved = resolve_model(model, PullWhat::kOnnx, options.file);
+  const ResolvedModel resolved = resolve_converted(model, options.file, options.tell);
   std::filesystem::path onnx = resolved.onnx(options.file);
   // An .onnx file by itself brings no settings: they are the tokenizer folder's then.
   const bool beside_tokenizer = !resolved.file.empty() && !options.tokenizer.empty();
@@ -62,13 +62,16 @@ TokenizedTexts TextModel::tokenize(const TextBatch& batch) const {
     }
     tokenizer.append_ids(text, {.max_length = max_length}, out.ids);
   });
-  if (!batch.prompt.empty() && !config.include_prompt) {
-    // As sentence-transformers counts: the prompt by itself, without a special token at its end.
-    const Encoding prompt = tokenizer.encode(batch.prompt, {.max_length = max_length});
-    out.skip = prompt.ids.size();
-    if (out.skip > 0 && prompt.special.back() != 0) --out.skip;
-  }
+  out.skip = skipped_tokens(batch.prompt);
   return out;
+}
+
+size_t TextModel::skipped_tokens(std::string_view prompt) const {
+  if (prompt.empty() || config.include_prompt) return 0;
+  // As sentence-transformers counts: the prompt by itself, without a special token at its end.
+  const Encoding encoding = tokenizer.encode(prompt, {.max_length = max_length});
+  const bool closed = !encoding.ids.empty() && encoding.special.back() != 0;
+  return encoding.ids.size() - (closed ? 1 : 0);
 }
 
 TokenizedTexts TextModel::tokenize_pairs(std::string_view query, std::span<const std::string> texts,

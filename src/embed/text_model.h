@@ -39,6 +39,8 @@ struct TextModel {
   void limit_length(size_t most);
   /// Errors: kBadInput for invalid UTF-8, with the text's index counted from batch.first.
   TokenizedTexts tokenize(const TextBatch& batch) const;
+  /// The tokens that a prompt put before a text takes, where pooling leaves them out; else 0.
+  size_t skipped_tokens(std::string_view prompt) const;
   /// The query with each text; `first`: the first one's index, for messages.
   TokenizedTexts tokenize_pairs(std::string_view query, std::span<const std::string> texts,
                                 size_t first) const;

@@ -50,17 +50,6 @@ void each_line(const std::byte* data, size_t bytes, Sink sink) {
 
 }  // namespace
 
-std::optional<fs::path> pack_cache_folder() {
-  if (const char* own = std::getenv("EMBEDFORGE_CACHE")) {
-    return *own == '\0' ? std::nullopt : std::optional<fs::path>(own);
-  }
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != '\0')
-    return fs::path(xdg) / "embedforge";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
-    return fs::path(home) / ".cache" / "embedforge";
-  return std::nullopt;
-}
-
 std::string pack_key(const fs::path& model, const std::string& table, const std::string& compute) {
   std::error_code error;
   const fs::path whole = fs::weakly_canonical(model, error);

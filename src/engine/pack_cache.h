@@ -7,18 +7,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/mapped_file.h"
 
 namespace embedforge {
-
-/// Where packed weights are kept: EMBEDFORGE_CACHE when set (empty: nowhere), else
-/// XDG_CACHE_HOME/embedforge, else
-/// ~/.cache/embedforge. nullopt: nowhere.
-std::optional<std::filesystem::path> pack_cache_folder();
 
 /// What packed weights depend on: the model file's path, size and time of change (and those of the
 /// external data beside it), the kernel table, the compute and this library's version.

@@ -5,10 +5,12 @@
 #include <optional>
 #include <system_error>
 
+#include "base/nearest.h"
 #include "config/model_folder.h"
 #include "embedforge/error.h"
 #include "hub/needs.h"
 #include "hub/settings.h"
+#include "hub/short_names.h"
 
 namespace embedforge {
 namespace {
@@ -92,6 +94,13 @@ Lack lacking(const std::string& id, const fs::path& snapshot, PullWhat what,
   return out;
 }
 
+/// What the cache has of nearly that name, for messages.
+std::string suggestion(const std::string& id) {
+  std::vector<std::string> ids;
+  for (const CachedModel& model : cached_models()) ids.push_back(model.id);
+  return did_you_mean(id, ids);
+}
+
 fs::path cached_or_pulled(const std::string& id, PullWhat what, const std::string& named) {
   std::error_code ignored;
   const std::string file = fs::is_regular_file(named, ignored) ? "" : named;
@@ -107,12 +116,9 @@ fs::path cached_or_pulled(const std::string& id, PullWhat what, const std::strin
     }
     if (missing.names.empty() && (offline || !missing.maybe_onnx)) return snapshot;
   }
-  const bool has_owner = id.find('/') != std::string::npos;  // else it may be a mistyped folder
-  if (snapshot.empty() && (offline || !has_owner)) {
-    throw_bad_input(
-        id + ": no such folder or .onnx file, and no such model in the cache " +
-        hub_cache().string() +
-        (offline ? " (HF_HUB_OFFLINE is set)" : "; embedforge pull " + id + " brings it"));
+  if (snapshot.empty() && offline) {
+    throw_bad_input(id + ": no such folder or .onnx file, and no such model in the cache " +
+                    hub_cache().string() + " (HF_HUB_OFFLINE is set)" + suggestion(id));
   }
   if (offline) {
     throw_bad_input(snapshot.string() + ": lacks, as far as the cache knows: " + missing.names +
@@ -121,7 +127,10 @@ fs::path cached_or_pulled(const std::string& id, PullWhat what, const std::strin
   try {
     return pull(id, {.what = what, .file = file}).folder;
   } catch (const Error& error) {
-    if (snapshot.empty()) throw;
+    if (snapshot.empty()) {
+      throw Error(error.code(), id + ": no such folder or .onnx file, and as a hub id: " +
+                                    error.what() + suggestion(id));
+    }
     if (missing.names.empty()) return snapshot;
     throw Error(error.code(), std::string(error.what()) + "; the cache lacks " + missing.names);
   }
@@ -157,7 +166,7 @@ ResolvedModel resolve_model(const std::string& model, PullWhat what, const std::
   if (fs::exists(path, ignored)) {
     throw_bad_input(model + ": is neither a folder nor an .onnx file");
   }
-  return {cached_or_pulled(model, what, file), {}};
+  return {cached_or_pulled(whole_id(model), what, file), {}};
 }
 
 }  // namespace embedforge

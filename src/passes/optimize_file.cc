@@ -6,11 +6,11 @@
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
 #include "config/model_folder.h"
+#include "convert/converted_model.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
 #include "graph/read_onnx.h"
 #include "graph/write_onnx.h"
-#include "hub/hub.h"
 #include "passes/pipeline.h"
 
 namespace embedforge {
@@ -55,7 +55,7 @@ OptimizeResult optimize(const std::string& model, const fs::path& out,
   const auto start = std::chrono::steady_clock::now();
   check_pass_names(options.disabled);
   OptimizeResult result;
-  result.source = resolve_model(model, PullWhat::kOnnx, input.string()).onnx(input.string());
+  result.source = resolve_converted(model, input.string(), options.tell).onnx(input.string());
   Graph graph = read_onnx(result.source);
   result.model = !out.empty()
                      ? out

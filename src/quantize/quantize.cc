@@ -7,6 +7,7 @@
 #include "base/atomic_file.h"
 #include "base/threads.h"
 #include "config/model_folder.h"
+#include "convert/converted_model.h"
 #include "embed/head.h"
 #include "embedforge/error.h"
 #include "embedforge/model.h"
@@ -14,7 +15,6 @@
 #include "graph/tensor.h"
 #include "graph/verify.h"
 #include "graph/write_onnx.h"
-#include "hub/hub.h"
 #include "plan/raise.h"
 #include "quantize/calibrate.h"
 #include "quantize/measure.h"
@@ -266,7 +266,7 @@ class Quantization {
 
 QuantizeResult quantize(const std::string& model, const QuantizeOptions& options) {
   check_options(options);
-  const ResolvedModel resolved = resolve_model(model);
+  const ResolvedModel resolved = resolve_converted(model, "", options.tell);
   const fs::path input = resolved.onnx();
   const bool dynamic = options.method == QuantizeMethod::kDynamic;
   QuantizeResult result;
