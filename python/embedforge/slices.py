@@ -17,7 +17,8 @@ _MOST_CHARACTERS = 1 << 21  # about half a million tokens
 def encode_slices(embedder: Embedder, texts: Texts, **options: Any) -> npt.NDArray[Any]:
     """encode() of a column, whose tokens are never all in memory. Arrow's columns aren't copied to Python."""
     if not hasattr(texts, "nbytes") or not hasattr(texts, "slice"):
-        return embedder.encode(texts, **options)
+        whole: npt.NDArray[Any] = embedder.encode(texts, **options)
+        return whole
     count = max(1, min(_MOST_TEXTS, len(texts) * _MOST_CHARACTERS // max(1, texts.nbytes)))
     parts = [
         embedder.encode(texts.slice(at, count), **options)
