@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from embedforge.vectors import PRECISIONS, SIMILARITIES, quantize_vectors
 
 Vectors = npt.NDArray[Any]  # float32, or the integers of a precision
 
+_STREAM_CHARACTERS = 1 << 21  # of a block of encode_stream: half a million tokens
 _PROGRESS_SLICE = 1024  # texts between two updates of the progress line
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -262,6 +263,26 @@ class Embedder:
             print(f"\rencoded {done}/{len(texts)}", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         return np.concatenate(parts)
+
+    def encode_stream(
+        self, texts: Iterable[str], block_size: int = 1024, **options: Any
+    ) -> Iterator[Vectors]:
+        """The vectors of an iterable of any length, which need not end: an array for each block of texts, in order.
+
+        A block ends at `block_size` texts, or before when they are long; no more than one is held.
+        """
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"texts must be an iterable of str, not {type(texts).__name__}")
+        block: list[str] = []
+        characters = 0
+        for text in texts:
+            block.append(text)
+            characters += len(text) if isinstance(text, str) else 0
+            if len(block) >= block_size or characters >= _STREAM_CHARACTERS:
+                yield self.encode(block, **options)
+                block, characters = [], 0
+        if block:
+            yield self.encode(block, **options)
 
     def encode_query(self, texts: Texts, **options: Any) -> Vectors:
         """encode() with the prompt named "query", if the model has one and none is given."""
