@@ -105,6 +105,12 @@ struct TokenizedText {
   std::vector<std::pair<uint32_t, uint32_t>> offsets;  // begin and end, in code points
 };
 
+/// Vectors of tokens, before pooling.
+struct TokenEmbeddings {
+  Matrix rows;                        // [tokens of all texts, width]
+  std::vector<size_t> offsets = {0};  // text i has the rows [offsets[i], offsets[i + 1])
+};
+
 struct EmbedderInfo {
   std::string model_path;  // the .onnx file in use; "" where there is none
   std::string backend;     // "native", "onnxruntime 1.32.0", "openai"
@@ -142,6 +148,12 @@ class Embedder {
   Matrix encode_query(std::span<const std::string> texts, const EncodeOptions& options = {}) const;
   Matrix encode_document(std::span<const std::string> texts,
                          const EncodeOptions& options = {}) const;
+
+  /// A vector for each token that the model sees, special ones and the prompt's included; neither
+  /// normalized nor cut. Errors: as encode(); kNotSupported where the backend or file has none.
+  TokenEmbeddings encode_tokens(std::span<const std::string_view> texts,
+                                const EncodeOptions& options = {},
+                                InputType type = InputType::kNone) const;
 
   /// What encode() makes of a text before the model runs. Errors: kBadInput for invalid UTF-8;
   /// kNotSupported where the backend keeps its tokenizer to itself.

@@ -8,6 +8,7 @@ namespace embedforge::python {
 
 void register_errors(nanobind::module_& module);
 void register_embedder(nanobind::module_& module);
+void register_reranker(nanobind::module_& module);
 void register_vectors(nanobind::module_& module);
 void register_tokenizer(nanobind::module_& module);
 void register_embed_job(nanobind::module_& module);

@@ -19,6 +19,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "embedder_options.h"
 #include "embedforge/error.h"
 #include "fields.h"
 #include "tell.h"
@@ -30,61 +31,10 @@ namespace {
 namespace nb = nanobind;
 using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a needs it
 
-Device device_of(const std::string& name) {
-  if (name == "cpu") return Device::kCpu;
-  if (name == "cuda") return Device::kCuda;
-  if (name == "tensorrt") return Device::kTensorRt;
-  throw_usage("device=\"" + name + "\" is unknown; known are cpu, cuda, tensorrt");
-}
-
-/// Settings by the names of the fields of OnnxRuntimeOptions.
-void take_onnxruntime(const nb::dict& settings, OnnxRuntimeOptions& options) {
-  Fields fields(settings);
-  fields.take("library", options.library);
-  fields.take("level", options.level);
-  fields.take("inter_op_threads", options.inter_op_threads);
-  fields.take("memory_pattern", options.memory_pattern);
-  fields.take("memory_arena", options.memory_arena);
-  fields.take("arena_extend_strategy", options.arena_extend_strategy);
-  fields.take("cudnn_conv_algo_search", options.cudnn_conv_algo_search);
-  fields.take("trt_max_workspace_size", options.trt_max_workspace_size);
-  fields.take("trt_fp16", options.trt_fp16);
-  fields.take("trt_engine_cache", options.trt_engine_cache);
-  fields.finish("onnxruntime option");
-}
-
-/// By the names of the fields of EmbedderOptions.
-EmbedderOptions options_of(const nb::kwargs& given) {
-  EmbedderOptions options;
-  Fields fields(given);
-  fields.take("backend", options.backend);
-  fields.take("file", options.file);
-  fields.take("output_name", options.output_name);
-  fields.take("tokenizer", options.tokenizer);
-  fields.take("threads", options.threads);
-  fields.take("max_length", options.max_length);
-  fields.take<std::string>("pooling", options.pooling, pooling_of);
-  fields.take<std::string>("compute", options.compute, compute_of);
-  nb::dict onnxruntime;
-  fields.take("onnxruntime", onnxruntime);
-  take_onnxruntime(onnxruntime, options.onnxruntime);
-  fields.take<std::string>("device", options.onnxruntime.device, device_of);
-  fields.take("device_id", options.onnxruntime.device_id);
-  fields.take("gpu_mem_limit", options.onnxruntime.gpu_mem_limit);
-  fields.take("base_url", options.server.base_url);
-  fields.take("api_key", options.server.api_key);
-  fields.take("timeout", options.server.timeout);
-  fields.take("retries", options.server.retries);
-  fields.take("python", options.python);
-  fields.take("strict", options.strict);
-  fields.finish("option");
-  return options;
-}
-
 /// The embedder, and what isn't done as asked for.
 std::pair<std::unique_ptr<Embedder>, std::vector<std::string>> load(const std::string& model,
                                                                     const nb::kwargs& given) {
-  EmbedderOptions options = options_of(given);
+  EmbedderOptions options = embedder_options(given);
   std::vector<std::string> warnings;
   options.warn = [&](const std::string& message) { warnings.push_back(message); };
   options.tell = tell_python;
@@ -103,7 +53,7 @@ InputType input_type_of(const std::string& name) {
 }
 
 /// By the names of the fields of EncodeOptions, and input_type.
-FloatArray encode(const Embedder& embedder, const nb::object& texts, const nb::kwargs& given) {
+std::pair<EncodeOptions, InputType> encode_options_of(const nb::kwargs& given) {
   EncodeOptions options;
   InputType type = InputType::kNone;
   Fields fields(given);
@@ -114,6 +64,11 @@ FloatArray encode(const Embedder& embedder, const nb::object& texts, const nb::k
   fields.take("dimensions", options.dimensions);
   fields.take<std::string>("input_type", type, input_type_of);
   fields.finish("option");
+  return {std::move(options), type};
+}
+
+FloatArray encode(const Embedder& embedder, const nb::object& texts, const nb::kwargs& given) {
+  const auto [options, type] = encode_options_of(given);
   const Texts held(texts);
   auto result = std::make_unique<Matrix>();
   {
@@ -121,6 +76,20 @@ FloatArray encode(const Embedder& embedder, const nb::object& texts, const nb::k
     *result = embedder.encode(held.views(), options, type);
   }
   return to_array(std::move(result));
+}
+
+/// The rows of all texts, and where each text's begin.
+std::pair<FloatArray, std::vector<size_t>> encode_tokens(const Embedder& embedder,
+                                                         const nb::object& texts,
+                                                         const nb::kwargs& given) {
+  const auto [options, type] = encode_options_of(given);
+  const Texts held(texts);
+  TokenEmbeddings result;
+  {
+    const nb::gil_scoped_release unlocked;
+    result = embedder.encode_tokens(held.views(), options, type);
+  }
+  return {to_array(std::make_unique<Matrix>(std::move(result.rows))), std::move(result.offsets)};
 }
 
 }  // namespace
@@ -142,10 +111,14 @@ void register_embedder(nb::module_& module) {
       .def_ro("dimension", &EmbedderInfo::dimension)
       .def_ro("max_length", &EmbedderInfo::max_length)
       .def_ro("threads", &EmbedderInfo::threads)
-      .def_ro("prompts", &EmbedderInfo::prompts);
+      .def_ro("prompts", &EmbedderInfo::prompts)
+      .def_ro("default_prompt_name", &EmbedderInfo::default_prompt_name)
+      .def_ro("similarity", &EmbedderInfo::similarity)
+      .def_ro("normalizes", &EmbedderInfo::normalizes);
   nb::class_<Embedder>(module, "Embedder")
       .def_static("load", load, "model"_a, "options"_a)
       .def("encode", encode, "texts"_a, "options"_a)
+      .def("encode_tokens", encode_tokens, "texts"_a, "options"_a)
       .def(
           "tokenize",
           [](const Embedder& embedder, std::string_view text) {

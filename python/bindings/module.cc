@@ -9,5 +9,6 @@ NB_MODULE(_core, module) {
   embedforge::python::register_tokenizer(module);
   embedforge::python::register_embedder(module);
   embedforge::python::register_embed_job(module);
+  embedforge::python::register_reranker(module);
   embedforge::python::register_vectors(module);
 }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from embedforge import util
 from embedforge._core import __version__
 from embedforge.embedder import Embedder
 from embedforge.errors import (
@@ -22,11 +23,14 @@ from embedforge.model import (
 )
 from embedforge.onnx_embedder import ONNXEmbedder
 from embedforge.quantization import quantize
+from embedforge.reranker import Reranker
+from embedforge.sentence_transformer import CrossEncoder, SentenceTransformer
 from embedforge.vectors import quantize_vectors, similarity, vector_ranges
 
 __all__ = [
     "BadInputError",
     "ConvertResult",
+    "CrossEncoder",
     "EmbedFileResult",
     "Embedder",
     "EmbedforgeError",
@@ -36,6 +40,8 @@ __all__ = [
     "PassReport",
     "QuantizeResult",
     "RemoteError",
+    "Reranker",
+    "SentenceTransformer",
     "UsageError",
     "__version__",
     "convert",
@@ -45,6 +51,7 @@ __all__ = [
     "quantize",
     "quantize_vectors",
     "similarity",
+    "util",
     "vector_ranges",
 ]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import itertools
 import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +19,11 @@ import numpy.typing as npt
 from embedforge import _core
 from embedforge.errors import UsageError
 from embedforge.texts import Texts, as_texts
-from embedforge.vectors import PRECISIONS, quantize_vectors, similarity
+from embedforge.vectors import PRECISIONS, SIMILARITIES, quantize_vectors
 
 Vectors = npt.NDArray[Any]  # float32, or the integers of a precision
 
+_STREAM_CHARACTERS = 1 << 21  # of a block of encode_stream: half a million tokens
 _PROGRESS_SLICE = 1024  # texts between two updates of the progress line
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -33,7 +36,7 @@ def parse_bytes(name: str, value: int | str) -> int:
     return int(float(found[1]) * _UNITS[found[2] or ""])
 
 
-def _onnxruntime_folder() -> str:
+def onnxruntime_folder() -> str:
     """Where the package onnxruntime (or -gpu) of this Python keeps its library; not imported for it."""
     found = importlib.util.find_spec("onnxruntime")
     if found is None or not found.submodule_search_locations:
@@ -85,6 +88,9 @@ class Embedder:
         strict: bool = False,
         precision: str | None = None,
     ) -> None:
+        self._given = {
+            key: value for key, value in locals().items() if key not in ("self", "__class__")
+        }
         for name, value in (("threads", threads), ("max_length", max_length)):
             if value is not None and value < 1:
                 raise UsageError(f"{name}={value!r} must be at least 1")
@@ -93,7 +99,7 @@ class Embedder:
             compute = {"fp32": "float32"}.get(precision, precision)
         runtime = dict(onnxruntime or {})
         if backend == "onnxruntime":
-            runtime.setdefault("library", _onnxruntime_folder())
+            runtime.setdefault("library", onnxruntime_folder())
         self._core, notes = _core.Embedder.load(
             os.fspath(model),
             backend=backend,
@@ -172,6 +178,14 @@ class Embedder:
         ranges: npt.ArrayLike | None = None,
         *,
         input_type: str | None = None,
+        show_progress_bar: bool | None = None,
+        normalize_embeddings: bool | None = None,
+        truncate_dim: int | None = None,
+        output_value: str | None = "sentence_embedding",
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
+        device: str | None = None,
+        pool: Any = None,
     ) -> Vectors:
         """Float32 vectors: (n, d) for texts, (d,) for one str. Natively a vector depends on its text alone.
 
@@ -180,7 +194,17 @@ class Embedder:
         normalizes them again. `precision` int8, uint8, binary or ubinary quantizes them as
         embedforge.quantize_vectors does, with its `ranges`. `input_type` "query" or "document" is
         what encode_query and encode_document give.
+
+        sentence-transformers' names are taken, too: show_progress_bar, normalize_embeddings and
+        truncate_dim for those above; `output_value` "token_embeddings" gives an array (tokens, width)
+        a text, None a dict a text; `convert_to_tensor` gives PyTorch's tensors; `device` must be the
+        one that the model was loaded for; `pool` is not needed.
         """
+        show_progress = show_progress if show_progress_bar is None else show_progress_bar
+        normalize = normalize if normalize_embeddings is None else normalize_embeddings
+        dimensions = dimensions if truncate_dim is None else truncate_dim
+        if device not in (None, "cpu", self._given["device"]):
+            raise UsageError(f"device={device!r}: the model was loaded for {self._given['device']}")
         if precision not in PRECISIONS:
             raise UsageError(
                 f"precision={precision!r} is unknown; known are {', '.join(PRECISIONS)}"
@@ -197,11 +221,39 @@ class Embedder:
             "dimensions": dimensions,
             "input_type": input_type,
         }
+        if output_value != "sentence_embedding":
+            found = self._encode_tokens(listed, output_value, options)
+            return cast(Vectors, found[0] if isinstance(texts, str) else found)
         encode = self._encode_showing if show_progress else self._core.encode
         vectors: Vectors = encode(listed, **options)
         if precision != "float32":
             vectors = quantize_vectors(vectors, precision, ranges)
-        return vectors[0] if isinstance(texts, str) else vectors
+        result = vectors[0] if isinstance(texts, str) else vectors
+        if convert_to_numpy and not convert_to_tensor:
+            return result
+        import torch
+
+        tensors = torch.from_numpy(np.ascontiguousarray(result))
+        whole = convert_to_tensor or isinstance(texts, str)
+        return cast(Vectors, tensors if whole else list(tensors))
+
+    def _encode_tokens(
+        self, texts: Sequence[str], output_value: str | None, options: dict[str, Any]
+    ) -> list[Any]:
+        if output_value not in ("token_embeddings", None):
+            raise UsageError(
+                f"output_value={output_value!r} is unknown; known are sentence_embedding,"
+                " token_embeddings, None"
+            )
+        rows, offsets = self._core.encode_tokens(texts, **options)
+        each = [rows[begin:end] for begin, end in itertools.pairwise(offsets)]
+        if output_value == "token_embeddings":
+            return each
+        pooled = self._core.encode(texts, **options)
+        return [
+            {"token_embeddings": tokens, "sentence_embedding": vector}
+            for tokens, vector in zip(each, pooled, strict=True)
+        ]
 
     def _encode_showing(self, texts: Sequence[str], **options: Any) -> Vectors:
         parts = []
@@ -211,6 +263,26 @@ class Embedder:
             print(f"\rencoded {done}/{len(texts)}", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         return np.concatenate(parts)
+
+    def encode_stream(
+        self, texts: Iterable[str], block_size: int = 1024, **options: Any
+    ) -> Iterator[Vectors]:
+        """The vectors of an iterable of any length, which need not end: an array for each block of texts, in order.
+
+        A block ends at `block_size` texts, or before when they are long; no more than one is held.
+        """
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"texts must be an iterable of str, not {type(texts).__name__}")
+        block: list[str] = []
+        characters = 0
+        for text in texts:
+            block.append(text)
+            characters += len(text) if isinstance(text, str) else 0
+            if len(block) >= block_size or characters >= _STREAM_CHARACTERS:
+                yield self.encode(block, **options)
+                block, characters = [], 0
+        if block:
+            yield self.encode(block, **options)
 
     def encode_query(self, texts: Texts, **options: Any) -> Vectors:
         """encode() with the prompt named "query", if the model has one and none is given."""
@@ -233,6 +305,53 @@ class Embedder:
             return self._core.count_tokens(texts)
         return [self._core.count_tokens(text) for text in as_texts(texts)]
 
+    @property
+    def similarity_fn_name(self) -> str:
+        """What the model was made for: "cosine", "dot", "euclidean" or "manhattan"."""
+        return self._info.similarity
+
     def similarity(self, a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """See embedforge.similarity."""
-        return similarity(a, b)
+        """Each row of `a` with each of `b`, by the model's own function: (n, m)."""
+        return SIMILARITIES[self._info.similarity][0](a, b)
+
+    def similarity_pairwise(self, a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Each row of `a` with the same row of `b`, by the model's own function: (n,)."""
+        return SIMILARITIES[self._info.similarity][1](a, b)
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """`dimension`, by sentence-transformers' name."""
+        return self.dimension
+
+    @property
+    def max_seq_length(self) -> int:
+        """`max_length`, by sentence-transformers' name."""
+        return self.max_length
+
+    def start_multi_process_pool(
+        self, target_devices: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """For code written for sentence-transformers: encode() uses all threads without one."""
+        return {"processes": list(target_devices or ["cpu"]), "threads": self.threads}
+
+    def stop_multi_process_pool(self, pool: Any = None) -> None:
+        """Does nothing; see start_multi_process_pool."""
+
+    async def aencode(self, texts: Texts, **options: Any) -> Vectors:
+        """encode() on a thread, for `await`."""
+        return await asyncio.to_thread(lambda: self.encode(texts, **options))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By model and options: the one that unpickles it loads the files again."""
+        return _load_again, (type(self), self._given)
+
+    def __repr__(self) -> str:
+        info = self._info
+        return (
+            f"{type(self).__name__}({self.name!r}: {info.dimension} dimensions, at most"
+            f" {info.max_length} tokens, {info.pooling} pooling, {info.backend} {info.compute},"
+            f" {info.threads} threads)"
+        )
+
+
+def _load_again(kind: type[Embedder], given: dict[str, Any]) -> Embedder:
+    return kind(**given)

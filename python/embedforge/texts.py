@@ -16,6 +16,11 @@ def as_texts(texts: Texts) -> Sequence[str]:
     Raises TypeError for what holds no texts; the items are checked where their bytes are read.
     """
     if isinstance(texts, (list, tuple)):
+        if texts and isinstance(texts[0], dict):
+            raise TypeError(
+                "texts must be str: dicts of images or of named parts are of models that embedforge"
+                " doesn't run"
+            )
         return texts
     if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__"):
         return texts  # type: ignore[no-any-return]

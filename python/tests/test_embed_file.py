@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import itertools
 import json
 import os
 import subprocess
@@ -125,7 +126,7 @@ def test_pieces_of_long_texts(embedder: embedforge.Embedder, tmp_path: Path) -> 
     assert all(row["embedding"] for row in pieces)
     assert max(embedder.count_tokens(row["text"]) for row in pieces) <= 50 + 2 + 5
     assert pieces[0]["begin"] == 0 and pieces[-1]["end"] == len(text)
-    for before, after in zip(pieces, pieces[1:], strict=False):
+    for before, after in itertools.pairwise(pieces):
         assert before["begin"] < after["begin"] <= before["end"] < after["end"]
         assert not text[before["end"] - 1].isspace()
     assert (np.float32(rows[5]["embedding"]) == embedder.encode(rows[5]["text"])).all()

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/threads.h"
 #include "base/token_batch.h"
 #include "embedforge/embedder.h"
 #include "plan/program.h"
@@ -60,8 +61,10 @@ using MakeHead = std::function<std::vector<HeadStep>(size_t width)>;
 
 /// Errors: kBadInput and kNotSupported naming the file, node or tensor. `pad`: the id that fills up
 /// a batch.
+/// `threads`: as many as the options say, shared with other models; nullptr: its own.
 std::unique_ptr<TokenBackend> open_native(const std::filesystem::path& onnx,
-                                          const EmbedderOptions& options, const MakeHead& head);
+                                          const EmbedderOptions& options, const MakeHead& head,
+                                          const SharedThreads& threads = nullptr);
 std::unique_ptr<TokenBackend> open_onnxruntime(const std::filesystem::path& onnx,
                                                const EmbedderOptions& options, const MakeHead& head,
                                                int64_t pad);

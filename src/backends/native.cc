@@ -106,15 +106,18 @@ class NativeBackend : public TokenBackend {
 }  // namespace
 
 std::unique_ptr<TokenBackend> open_native(const std::filesystem::path& onnx,
-                                          const EmbedderOptions& options, const MakeHead& head) {
+                                          const EmbedderOptions& options, const MakeHead& head,
+                                          const SharedThreads& threads) {
   Graph graph = read_onnx(onnx);
   EmbedderInfo info = info_of(graph);
   keep_output(graph, options.output_name, onnx.string());
   Program program = program_of(graph);
   if (!ends_in_scores(program)) choose_head(program, options, head);
-  return std::make_unique<NativeBackend>(
-      std::move(info), program,
-      EngineOptions{.compute = options.compute, .threads = options.threads, .model = onnx});
+  return std::make_unique<NativeBackend>(std::move(info), program,
+                                         EngineOptions{.compute = options.compute,
+                                                       .threads = options.threads,
+                                                       .shared_threads = threads,
+                                                       .model = onnx});
 }
 
 }  // namespace embedforge

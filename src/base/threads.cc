@@ -177,6 +177,11 @@ void ThreadPool::run(const std::function<void(int)>& work) {
   if (s.failure) std::rethrow_exception(s.failure);
 }
 
+SharedThreads share_threads(int size) {
+  return std::make_shared<PerProcess<ThreadPool>>(
+      [size] { return std::make_unique<ThreadPool>(size); });
+}
+
 void SpinBarrier::wait() {
   const unsigned round = round_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {

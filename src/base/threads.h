@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 
+#include "base/per_process.h"
+
 namespace embedforge {
 
 /// The smaller of the processors in this thread's affinity mask and the cgroup's CPU quota (rounded
@@ -31,6 +33,10 @@ class ThreadPool {
   int size_;
   std::unique_ptr<State> state_;
 };
+
+/// Threads that several engines take turns with; a child of fork() makes its own.
+using SharedThreads = std::shared_ptr<PerProcess<ThreadPool>>;
+SharedThreads share_threads(int size);
 
 /// A barrier for threads that all run at once: spins, since the waits are microseconds; yields when
 /// they are not.

@@ -115,6 +115,17 @@ Matrix Embedder::encode_document(std::span<const std::string> texts,
   return encode(texts, options, InputType::kDocument);
 }
 
+TokenEmbeddings Embedder::encode_tokens(std::span<const std::string_view> texts,
+                                        const EncodeOptions& options, InputType type) const {
+  if (impl_->local == nullptr)
+    throw_not_supported("backend " + impl_->info.backend + " gives no vectors of tokens");
+  const std::string prompt = prompt_of(impl_->info, options, type);
+  TokenEmbeddings out = impl_->local->embed_tokens(
+      {.texts = texts, .prompt = prompt, .batch_size = options.batch_size});
+  impl_->texts += texts.size();
+  return out;
+}
+
 TokenizedText Embedder::tokenize(std::string_view text) const {
   const TextModel& model = impl_->text();
   Encoding encoding = model.tokenizer.encode(text, {.max_length = model.max_length});

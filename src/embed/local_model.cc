@@ -22,13 +22,14 @@ void refuse_other(const TokenBackend& backend, Want want, const std::string& fil
 
 std::unique_ptr<LocalModel> LocalModel::load(const std::string& model,
                                              const EmbedderOptions& options,
-                                             std::optional<Want> want) {
+                                             std::optional<Want> want,
+                                             const SharedThreads& threads) {
   std::unique_ptr<LocalModel> out(new LocalModel(TextModel::load(model, options)));
   TextModel& text = out->text_;
   const auto head = [&](size_t width) { return read_head(text.config, options.pooling, width); };
   out->backend_ = options.backend == "onnxruntime"
                       ? open_onnxruntime(text.onnx, options, head, text.config.pad_token_id)
-                      : open_native(text.onnx, options, head);
+                      : open_native(text.onnx, options, head, threads);
   if (want) refuse_other(*out->backend_, *want, text.onnx.string());
   text.limit_length(out->backend_->max_positions());
   out->info_ = out->backend_->info();
@@ -46,6 +47,16 @@ Matrix LocalModel::embed(const TextBatch& batch) const {
   count(1, tokens.ids.size());
   const size_t batch_size = batch.batch_size == 0 ? kBatchSize : batch.batch_size;
   return std::get<PooledVectors>(backend_->run(tokens.batch(), Want::kPooled, batch_size)).rows;
+}
+
+TokenEmbeddings LocalModel::embed_tokens(const TextBatch& batch) const {
+  if (!backend_->gives(Want::kTokens))
+    throw_not_supported(text_.onnx.string() + ": gives no vectors of tokens, only pooled ones");
+  TokenizedTexts tokens = text_.tokenize(batch);
+  count(1, tokens.ids.size());
+  const size_t batch_size = batch.batch_size == 0 ? kBatchSize : batch.batch_size;
+  Result result = backend_->run(tokens.batch(), Want::kTokens, batch_size);
+  return {std::move(std::get<TokenVectors>(result).rows), std::move(tokens.offsets)};
 }
 
 Matrix LocalModel::score(std::string_view query, std::span<const std::string> texts,

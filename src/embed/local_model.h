@@ -17,11 +17,14 @@ class LocalModel : public TextBackend {
  public:
   /// `want`: what will be asked of it, kPooled or kScores; nullopt: the one that it gives. Errors:
   /// those of TextModel::load and of the backend that the options name; kNotSupported for a file
-  /// that gives something else.
+  /// that gives something else. `threads`: as open_native() takes them.
   static std::unique_ptr<LocalModel> load(const std::string& model, const EmbedderOptions& options,
-                                          std::optional<Want> want);
+                                          std::optional<Want> want,
+                                          const SharedThreads& threads = nullptr);
 
   Matrix embed(const TextBatch& batch) const override;
+  /// A vector a token. Errors: kNotSupported where the file gives only pooled ones.
+  TokenEmbeddings embed_tokens(const TextBatch& batch) const;
   /// The logits of the query with each text, [texts, labels]; `first`: the first text's index.
   Matrix score(std::string_view query, std::span<const std::string> texts, size_t first) const;
 

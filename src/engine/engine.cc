@@ -37,13 +37,10 @@ struct Worker {
   PrivateSpace own;
 };
 
-/// Who computes: one call at a time.
+/// Workspaces of the threads: one call at a time.
 struct Crew {
   std::mutex turn;
-  ThreadPool pool;
   std::vector<Worker> workers;
-
-  explicit Crew(int threads) : pool(threads), workers(static_cast<size_t>(threads)) {}
 };
 
 }  // namespace
@@ -53,13 +50,20 @@ struct Engine::Impl {
   Compiled program;
   std::optional<Head> head;
   size_t threads;
+  SharedThreads pool;
   mutable PerProcess<Crew> crew;
 
   Impl(const Program& source, const EngineOptions& options)
       : table(options.table != nullptr ? *options.table : kernels::best_table()),
         program(compile_cached(source, options, table)),
         threads(static_cast<size_t>(options.threads > 0 ? options.threads : available_threads())),
-        crew([this] { return std::make_unique<Crew>(static_cast<int>(threads)); }) {
+        pool(options.shared_threads != nullptr ? options.shared_threads
+                                               : share_threads(static_cast<int>(threads))),
+        crew([this] {
+          auto fresh = std::make_unique<Crew>();
+          fresh->workers.resize(threads);
+          return fresh;
+        }) {
     if (!source.head.empty()) head.emplace(source.head, program.hidden_size);
   }
 
@@ -102,7 +106,7 @@ struct Engine::Impl {
     if (tiles.size() <= 1) {
       work(0);
     } else {
-      here.pool.run(work);
+      pool->get().run(work);
     }
   }
 
@@ -112,7 +116,7 @@ struct Engine::Impl {
       SharedSpace& shared = here.workers[0].shared;
       shared.reserve(program, tile, threads);
       SpinBarrier barrier(static_cast<int>(threads));
-      here.pool.run([&](int index) {
+      pool->get().run([&](int index) {
         const Entered entered(table);
         const auto member = static_cast<size_t>(index);
         execute({program, table, batch, tile, shared}, program.ops, {member, threads, &barrier},

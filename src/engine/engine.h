@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/threads.h"
 #include "base/token_batch.h"
 #include "embedforge/compute.h"
 #include "kernels/table.h"
@@ -17,7 +18,8 @@ namespace embedforge {
 struct EngineOptions {
   const kernels::KernelTable* table = nullptr;  // nullptr: kernels::best_table()
   Compute compute = Compute::kAuto;
-  int threads = 0;  // 0: available_threads()
+  int threads = 0;               // 0: available_threads()
+  SharedThreads shared_threads;  // so many, of several engines; nullptr: its own
   std::filesystem::path
       model;  // of the program, so that its packed weights can be cached; empty: they are not
 };

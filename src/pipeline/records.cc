@@ -152,6 +152,7 @@ Found CsvReader::next() {
   while (true) {
     bool at_end = false;
     const Found found = find(at_end);
+    began_ = lines_;
     if (found == Found::kBroken) skip_line(at_end);
     if (found != Found::kRecord) return found;
     bytes_.skip(size_);

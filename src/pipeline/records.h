@@ -31,7 +31,10 @@ class LineReader {
   Found next();
   std::string_view line() const { return line_; }
   std::string reason() const;
+  /// Where the next one begins.
   RecordPlace place() const { return {bytes_.offset(), lines_}; }
+  /// Of the last one, from 1.
+  uint64_t line_number() const { return lines_; }
   void set_lines(uint64_t lines) { lines_ = lines; }
 
  private:
@@ -56,6 +59,8 @@ class CsvReader {
   const std::vector<std::string>& fields() const { return fields_; }
   const std::string& reason() const { return reason_; }
   RecordPlace place() const { return {bytes_.offset(), lines_}; }
+  /// Of the last one's beginning, from 1.
+  uint64_t line_number() const { return began_ + 1; }
   void set_lines(uint64_t lines) { lines_ = lines; }
 
  private:
@@ -73,7 +78,7 @@ class CsvReader {
   size_t size_ = 0;        // bytes of the record, its end included
   uint64_t newlines_ = 0;  // in the record
   std::string reason_;
-  uint64_t lines_ = 0;
+  uint64_t lines_ = 0, began_ = 0;
 };
 
 }  // namespace embedforge

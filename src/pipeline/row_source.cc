@@ -128,9 +128,9 @@ Found RowSource::next(Row& row, RecordNote& note) {
     const InputFormat format = files_[file_].format;
     const bool table = format == InputFormat::kCsv || format == InputFormat::kTsv;
     note.file = file_;
-    note.line = (table ? reader_->csv.place() : reader_->lines.place()).line + 1;
     note.reason.clear();
     const Found found = table ? reader_->csv.next() : reader_->lines.next();
+    note.line = table ? reader_->csv.line_number() : reader_->lines.line_number();
     if (found == Found::kEnd) {
       ++file_;
       reader_.reset();

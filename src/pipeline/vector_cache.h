@@ -2,6 +2,7 @@
 // holds more than its bytes. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <mutex>

@@ -28,7 +28,9 @@ void check_headers(const Request& request, ContentType type) {
     throw Failure(FailureKind::kMediaType,
                   "a body with Content-Encoding can't be read here: send it as it is");
   }
-  if (type == ContentType::kAny || says_json(request.header("content-type"))) return;
+  const std::string_view given = request.header("content-type");
+  if (type == ContentType::kAny || says_json(given)) return;
+  if (type == ContentType::kJsonOrNone && given.empty()) return;
   throw Failure(FailureKind::kMediaType,
                 "the header Content-Type must be application/json for this path");
 }

@@ -19,8 +19,9 @@ using Json = nlohmann::json;
 /// Brackets within brackets.
 inline constexpr size_t kMaxJsonDepth = 64;
 
-/// Whether a body must say that it is JSON. Ollama's doesn't: its users type `curl -d`.
-enum class ContentType { kMustBeJson, kAny };
+/// Whether a body must say that it is JSON: text-embeddings-inference wants that; LiteLLM leaves
+/// the header out for some providers; Ollama's users type `curl -d`.
+enum class ContentType { kMustBeJson, kJsonOrNone, kAny };
 
 /// A JSON object; of a key that is there twice the last one counts. Errors: Failure kMediaType,
 /// kSyntax (no JSON, no UTF-8, too deep), kValidation (no object).

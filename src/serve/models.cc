@@ -97,6 +97,8 @@ bool suits(ModelKind kind, ModelKind wanted) {
 
 Models::Models(ModelsOptions options, Settings settings)
     : options_(std::move(options)), settings_(std::move(settings)) {
+  if (options_.options.threads == 0) options_.options.threads = available_threads();
+  threads_ = share_threads(options_.options.threads);
   for (const std::string& name : options_.models) {
     auto slot = std::make_unique<Slot>();
     slot->name = name;
@@ -133,7 +135,7 @@ Models::Models(ModelsOptions options, Settings settings)
 std::shared_ptr<const ServedModel> Models::load(const Slot& slot) const {
   auto served = std::make_shared<ServedModel>();
   try {
-    served->model = LocalModel::load(slot.name, options_.options, std::nullopt);
+    served->model = LocalModel::load(slot.name, options_.options, std::nullopt, threads_);
   } catch (const Error& error) {
     throw Error(error.code(), "model " + slot.name + ": " + error.what());
   }

@@ -60,6 +60,7 @@ class Models : public Catalog {
   void put(Slot& slot, std::shared_ptr<const ServedModel> served) const;
 
   ModelsOptions options_;
+  SharedThreads threads_;  // of all models
   Settings settings_;
   bool any_name_ = false;     // --alias '*=MODEL' …
   std::string any_model_;     // … of this one

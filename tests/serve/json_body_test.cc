@@ -57,6 +57,10 @@ TEST(ParseBody, ChecksTheContentType) {
     EXPECT_EQ(kind_of(request), FailureKind::kMediaType) << type;
     EXPECT_NO_THROW(parse_body(request, ContentType::kAny)) << type;
   }
+  request.headers = {};
+  EXPECT_NO_THROW(parse_body(request, ContentType::kJsonOrNone));
+  request.headers = {{"content-type", "text/plain"}};
+  EXPECT_EQ(kind_of(request, ContentType::kJsonOrNone), FailureKind::kMediaType);
   request.headers = {{"content-type", "application/json"}, {"content-encoding", "gzip"}};
   EXPECT_EQ(kind_of(request), FailureKind::kMediaType);
 }

@@ -115,7 +115,7 @@ std::string write_texts(const std::vector<std::string>& texts) {
 }  // namespace
 
 Exchange embed(const Request& request, const Catalog& catalog) {
-  Json body = parse_body(request);
+  Json body = parse_body(request, ContentType::kJsonOrNone);
   const Fields fields(body);
   Exchange exchange;
   exchange.model = fields.take_string("model");

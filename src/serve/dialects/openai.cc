@@ -197,7 +197,7 @@ OrderedJson code_word(const Failure& failure) {
 }  // namespace
 
 Exchange embeddings(const Request& request, const Catalog& catalog) {
-  Json body = parse_body(request);
+  Json body = parse_body(request, ContentType::kJsonOrNone);
   const Fields fields(body);
   Exchange exchange;
   exchange.model = fields.take_string("model");

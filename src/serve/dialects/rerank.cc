@@ -39,17 +39,18 @@ Truncation take_cut(const Fields& fields) {
   return cut;
 }
 
+/// A document is {"text": …}, or with `plain` its text alone.
 std::string write_results(std::span<const float> scores, const std::vector<size_t>& order,
-                          const std::vector<std::string>& documents) {
+                          const std::vector<std::string>& documents, bool plain) {
   std::string list = "[";
   for (const size_t i : order) {
     if (list.size() > 1) list += ',';
     list += "{\"index\":" + std::to_string(i) + ",\"relevance_score\":";
     append_float(list, scores[i]);
     if (!documents.empty()) {
-      list += ",\"document\":{\"text\":";
+      list += plain ? ",\"document\":" : ",\"document\":{\"text\":";
       append_string(list, documents[i]);
-      list += '}';
+      if (!plain) list += '}';
     }
     list += '}';
   }
@@ -60,13 +61,14 @@ std::string write_results(std::span<const float> scores, const std::vector<size_
 std::string write_answer(const Answer& made, size_t top, const std::vector<std::string>& documents,
                          const std::string& model, const std::string& id) {
   const auto& scores = std::get<Scored>(made.content).scores.values;
-  const std::string results = write_results(scores, best_first(scores, top), documents);
+  const std::vector<size_t> order = best_first(scores, top);
   const std::string tokens = std::to_string(made.tokens());
   std::string body = "{\"id\":";
   append_string(body, id);
   body += ",\"object\":\"rerank\",\"model\":";
   append_string(body, model);
-  body += ",\"results\":" + results + ",\"data\":" + results;
+  body += ",\"results\":" + write_results(scores, order, documents, false);
+  body += ",\"data\":" + write_results(scores, order, documents, true);
   body += ",\"usage\":{\"prompt_tokens\":" + tokens + ",\"total_tokens\":" + tokens + "}";
   body += R"(,"meta":{"api_version":{"version":"2"},"billed_units":{"search_units":1},)";
   return body + "\"tokens\":{\"input_tokens\":" + tokens + "}}}";
@@ -93,7 +95,8 @@ Exchange take_documents(const Fields& fields, const Catalog& catalog, const std:
     if (shows) shown.push_back(text);
     ask.inputs.emplace_back(query, std::move(text));
   }
-  const size_t top = fields.count(fields.has("top_n") ? "top_n" : "top_k").value_or(0);
+  const auto top_k = fields.count("top_k");
+  const size_t top = fields.count("top_n").value_or(top_k.value_or(0));
   exchange.ask = std::move(ask);
   exchange.write = [shown = std::move(shown), top, name = public_name(*entry, catalog),
                     id](const Answer& made) {
@@ -105,7 +108,7 @@ Exchange take_documents(const Fields& fields, const Catalog& catalog, const std:
 }  // namespace
 
 Exchange rank(const Request& request, const Catalog& catalog) {
-  Json body = parse_body(request);
+  Json body = parse_body(request, ContentType::kJsonOrNone);
   const Fields fields(body);
   if (fields.has("texts")) return tei::take_rerank(fields, catalog);
   return take_documents(fields, catalog, request.id);

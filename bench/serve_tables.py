@@ -1,0 +1,78 @@
+"""The tables of bench/serve_load.py's report."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+HEAD = "## Servers under load"  # as tools/results.py knows it
+
+
+def number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def time(value: float) -> str:
+    return f"{value / 1000:.1f} s" if value >= 10_000 else number(value)
+
+
+def row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def tables(report: dict[str, Any]) -> str:
+    text = f"{HEAD}\n\n"
+    text += (
+        f"{report['processor']}, {report['date']}. all-MiniLM-L6-v2; each server on core {report['cores'][0]} alone, the client on core {report['cores'][1]}; "
+        f"POST /v1/embeddings, one text a request, numbers as JSON.\n"
+        f"All servers took turns of {report['seconds']:g} seconds in {report['rounds']} rounds; medians. Every server at the fastest of its settings (in brackets). "
+        f"By `bench/serve_load.py`.\n"
+        "Texts a second with 64 and 512 connections (wrk); one connection: half of the short requests are answered in …\n\n"
+    )
+    columns = ["short 64", "short 512", "mixed 64", "mixed 512"]
+    text += row(
+        "server", "", "short, 64", "short, 512", "mixed, 64", "mixed, 512", "one connection, ms"
+    )
+    text += row("---", "---", *["---:"] * 5)
+    for kind, library in report["library"].items():
+        rates = [number(statistics.median(library[name])) for name in ("short", "mixed")]
+        latency = number(statistics.median(library["p50"]))
+        text += row("*embedforge's encode(), no server*", kind, rates[0], "", rates[1], "", latency)
+    for one in report["servers"]:
+        name = one["name"] + (f" ({one['choice']})" if one["choice"] else "")
+        cells = [number(statistics.median(one["rates"][column])) for column in columns]
+        text += row(name, one["number"], *cells, number(statistics.median(one["p50"])))
+    text += (
+        f"\nRequests that come at a constant rate, whether or not the last ones were answered (k6, mixed texts, {report['open_seconds']:g} seconds), as a share of what the server "
+        "does with 64 or 512 connections.\np50 / p99 of the accepted requests in ms, then the share refused (429) and, where there were any, failed or never sent "
+        "because 1000 were open.\n\n"
+    )
+    shares = [float(share) for share in report["servers"][0]["open_loop"]]
+    text += row("server", "", *[f"{share:.0%}" for share in shares])
+    text += row("---", "---", *["---:"] * len(shares))
+    for one in report["servers"]:
+        cells = []
+        for share in shares:
+            made = one["open_loop"][str(share)]
+            every = sum(made[key] for key in ("good", "busy", "other", "dropped"))
+            cell = f"{time(made['p50'])} / {time(made['p99'])}"
+            if made["busy"]:
+                cell += f"; {made['busy'] / every:.0%} refused"
+            for key, word in (("other", "failed"), ("dropped", "never sent")):
+                if made[key] >= 0.005 * every:
+                    cell += f"; {made[key] / every:.0%} {word}"
+            cells.append(cell)
+        text += row(one["name"], one["number"], *cells)
+    return text
+
+
+def write_part(path: Path, text: str) -> None:
+    """Puts it where the part with its heading is, or at the end."""
+    old = path.read_text() if path.exists() else ""
+    part = re.compile(rf"^{HEAD}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    made = (
+        part.sub(lambda _: text + "\n", old) if part.search(old) else old.rstrip() + "\n\n" + text
+    )
+    path.write_text(made.rstrip() + "\n")
