@@ -131,6 +131,7 @@ class Soak:
         rng = random.Random(seed)
         while not self.ends.is_set():
             one = rng.choice(hostile.ALL)
+            self.ends.wait(rng.uniform(0, 0.1))  # the good ones shall have their turn as well
             try:
                 one(self.server.address, rng)
                 self.count(one.__name__)

@@ -21,7 +21,10 @@ constexpr double kLongest = 1e7;  // seconds
 template <typename Value>
 CLI::Option* add(CLI::App& command, const std::string& name, const std::string& variable,
                  Value& value, const std::string& text) {
-  return command.add_option(name, value, text)->envname(variable)->group("Server");
+  return command.add_option(name, value, text)
+      ->envname(variable)
+      ->allow_extra_args(false)  // of those that may be repeated: what follows is a MODEL
+      ->group("Server");
 }
 
 /// The same with a default that -h shows.
@@ -132,7 +135,10 @@ void add_answer_flags(CLI::App& command, ServeFlags& flags) {
 void add_tei_flags(CLI::App& command, ServeFlags& flags) {
   const std::string group;  // not shown by -h
   const auto hidden = [&](const std::string& name, const std::string& variable, auto& value) {
-    return command.add_option(name, value)->envname(variable)->group(group);
+    return command.add_option(name, value)
+        ->envname(variable)
+        ->allow_extra_args(false)
+        ->group(group);
   };
   hidden("--revision", "REVISION", flags.revision);
   hidden("--dtype", "DTYPE", flags.dtype);

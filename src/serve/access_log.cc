@@ -59,7 +59,17 @@ class LogLine {
     requires std::is_arithmetic_v<Number>
   void add(std::string_view name, Number value) {
     begin(name);
-    fmt::format_to(std::back_inserter(text_), "{}", value);
+    if constexpr (std::is_floating_point_v<Number>) {
+      fmt::format_to(std::back_inserter(text_), "{:.6f}", value);
+    } else {
+      fmt::format_to(std::back_inserter(text_), "{}", value);
+    }
+  }
+  /// Digits that are a number already; anything else is left out.
+  void add_number(std::string_view name, std::string_view digits) {
+    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return;
+    begin(name);
+    text_ += digits;
   }
   std::string finish() && {
     text_ += format_ == LogFormat::kJson ? "}\n" : "\n";
@@ -134,15 +144,15 @@ void AccessLog::request(const Request& request, const Response& sent, uint64_t b
   line.add("path", std::string_view(request.path).substr(0, kLongestPath));
   line.add("status", sent.status);
   line.add("bytes", body_bytes);
-  line.add("seconds", std::string_view(fmt::format("{:.6f}", seconds)));
+  line.add("seconds", seconds);
   line.add("request_id", request.id);
   line.add("key", request.key);
   line.add("trace_id", trace_of(request));
   line.add("model", header_of(sent, "x-embedforge-model"));
-  line.add("tokens", header_of(sent, "x-compute-tokens"));
-  line.add("tokenization_ms", header_of(sent, "x-tokenization-time"));
-  line.add("queue_ms", header_of(sent, "x-queue-time"));
-  line.add("inference_ms", header_of(sent, "x-inference-time"));
+  line.add_number("tokens", header_of(sent, "x-compute-tokens"));
+  line.add_number("tokenization_ms", header_of(sent, "x-tokenization-time"));
+  line.add_number("queue_ms", header_of(sent, "x-queue-time"));
+  line.add_number("inference_ms", header_of(sent, "x-inference-time"));
   add(std::move(line).finish());
 }
 

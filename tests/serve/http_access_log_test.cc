@@ -76,7 +76,8 @@ TEST_F(AccessLogTest, WritesARequestAsJson) {
   EXPECT_EQ(json["key"], "team");
   EXPECT_EQ(json["trace_id"], "0af7651916cd43dd8448eb211c80319c");
   EXPECT_EQ(json["model"], "minilm");
-  EXPECT_EQ(json["tokens"], "12");
+  EXPECT_EQ(json["tokens"], 12);
+  EXPECT_EQ(json["seconds"], 0.25);
 }
 
 TEST_F(AccessLogTest, WritesForPeopleOnOneLine) {

@@ -27,7 +27,7 @@ TEST(ApiKeysTest, KnowsAKeyHoweverItIsSent) {
   EXPECT_THAT(keys.name_of(with("authorization", "bearer  other")), Optional(std::string("key2")));
   EXPECT_THAT(keys.name_of(with("authorization", "secret")), Optional(std::string("key1")));
   EXPECT_THAT(keys.name_of(with("x-api-key", "other")), Optional(std::string("key2")));
-  for (const std::string& wrong : {"Bearer secre", "Bearer secrets", "Basic secret", "Bearer", ""})
+  for (const std::string wrong : {"Bearer secre", "Bearer secrets", "Basic secret", "Bearer", ""})
     EXPECT_EQ(keys.name_of(with("authorization", wrong)), std::nullopt) << wrong;
   EXPECT_EQ(keys.name_of({}), std::nullopt);
 }
