@@ -144,7 +144,14 @@ class Bench:
             stop(server)
 
     def wrk(self, server: Server, texts: str, connections: int, seconds: float) -> dict[str, float]:
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            "30s",
+        ]
         command += ["-s", str(BENCH / "serve_load.lua"), server.url, "--", str(self.bodies[texts])]
         done = self.pinned(self.options.client_core, command)
         line = re.search(r"^\{.*\}$", done.stdout, re.MULTILINE)
@@ -158,7 +165,12 @@ class Bench:
     def k6(self, server: Server, rate: float, seconds: float) -> dict[str, float]:
         out = self.home / "k6.json"
         out.unlink(missing_ok=True)
-        given = {"URL": server.url, "BODIES": self.bodies["mixed"], "RATE": max(1, round(rate)), "OUT": out}
+        given = {
+            "URL": server.url,
+            "BODIES": self.bodies["mixed"],
+            "RATE": max(1, round(rate)),
+            "OUT": out,
+        }
         given |= {"SECONDS": round(seconds), "VUS": self.options.vus}
         command = [str(self.home / "tools/bin/k6"), "run", "--quiet", "--no-usage-report"]
         command += [part for name, value in given.items() for part in ("-e", f"{name}={value}")]
