@@ -73,7 +73,17 @@ class Server:
 
     @property
     def name(self) -> str:
-        return f"{self.side.name} {self.side.number}"
+        return self.side.whole_name
+
+    def answers(self, seconds: float) -> bool:
+        """Asks for one text, which waits behind what an earlier client has left in the queue."""
+        body = b'{"model": "minilm", "input": "Are you there?"}'
+        asked = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        try:
+            urllib.request.urlopen(asked, timeout=seconds).read()
+        except OSError:
+            return False
+        return True
 
 
 class Bench:
@@ -106,34 +116,28 @@ class Bench:
             **more,
         )
 
-    def start(self, side: Side, choice: str) -> Server:
+    def start(self, side: Side, choice: str, more: tuple[str, ...] = ()) -> Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        log = (self.home / "server.log").open("ab")
-        command = ["taskset", "-c", str(self.options.server_core), *side.started_with(port, choice)]
-        process = subprocess.Popen(
-            command,
-            cwd=side.folder,
-            env=environment(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        command = ["taskset", "-c", str(self.options.server_core)]
+        command += [*side.started_with(port, choice), *more]
+        with (self.home / "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=side.folder,
+                env=environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         server = Server(side, port, process, choice)
-        body = b'{"model": "minilm", "input": "Are you there?"}'
-        asked = urllib.request.Request(server.url, body, {"Content-Type": "application/json"})
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                urllib.request.urlopen(asked, timeout=30).read()
-                return server
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(
-                        f"serve_load.py: {server.name} did not start; see {self.home}/server.log"
-                    )
-                time.sleep(0.1)
+        while not server.answers(30):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"serve_load.py: {server.name} did not start; see {self.home}/server.log")
+            time.sleep(0.1)
+        return server
 
     @contextlib.contextmanager
     def running(self, side: Side, choice: str) -> Iterator[Server]:
@@ -160,6 +164,7 @@ class Bench:
         made: dict[str, float] = json.loads(line[0])
         made["rate"] = made["good"] / made["seconds"]
         server.failures += int(made["busy"] + made["other"] + made["errors"])
+        server.answers(60)
         return made
 
     def k6(self, server: Server, rate: float, seconds: float) -> dict[str, float]:
@@ -177,6 +182,7 @@ class Bench:
         done = self.pinned(self.options.client_core, [*command, str(BENCH / "serve_load.js")])
         if not out.exists():
             sys.exit(f"serve_load.py: k6: {done.stderr}")
+        server.answers(60)
         return dict(json.loads(out.read_text()))
 
     def library(self, number: str, texts: str, seconds: float, one: bool) -> dict[str, float]:
@@ -224,7 +230,7 @@ def measure(bench: Bench, chosen: list[Side]) -> dict[str, Any]:
     choices = []
     for side in chosen:
         choices.append(bench.best_choice(side))
-        say(f"{side.name} {side.number}: setting {choices[-1] or 'none'}")
+        say(f"{side.whole_name}: setting {choices[-1] or 'none'}")
     servers = [bench.start(side, choice) for side, choice in zip(chosen, choices, strict=True)]
     library: dict[str, dict[str, list[float]]] = {
         number: {"short": [], "mixed": [], "p50": []} for number in FILES
@@ -247,6 +253,11 @@ def measure(bench: Bench, chosen: list[Side]) -> dict[str, Any]:
                 library[number]["p50"].append(made["p50"])
             for server in servers:
                 server.p50.append(bench.wrk(server, "short", 1, options.seconds)["p50"])
+        for server in servers:
+            if server.side.open_flags:
+                stop(server)
+                again = bench.start(server.side, server.choice, server.side.open_flags)
+                server.process, server.port = again.process, again.port
         for share in SHARES:
             for server in servers:
                 capacity = max(
@@ -273,6 +284,7 @@ def measure(bench: Bench, chosen: list[Side]) -> dict[str, Any]:
                 "name": server.side.name,
                 "number": server.side.number,
                 "choice": server.choice,
+                "open_flags": " ".join(server.side.open_flags),
                 "rates": {f"{t} {c}": rates for (t, c), rates in server.rates.items()},
                 "p50": server.p50,
                 "failures": server.failures,
@@ -314,9 +326,7 @@ def main() -> None:
         bench.write_bodies()
         wanted = options.sides.split(",")
         listed = sides(bench.home, options.command, checkpoint)
-        chosen = [
-            one for one in listed if any(word in f"{one.name} {one.number}" for word in wanted)
-        ]
+        chosen = [one for one in listed if any(word in one.whole_name for word in wanted)]
         report = measure(bench, chosen)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))

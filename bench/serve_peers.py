@@ -78,10 +78,14 @@ class Side:
     command: list[str]  # with {port} and {choice}
     choices: list[str] = dataclasses.field(default_factory=lambda: [""])
     folder: Path = ROOT
-    model: str = "minilm"  # the request's
+    open_flags: tuple[str, ...] = ()  # besides, where requests come at a constant rate
 
     def started_with(self, port: int, choice: str) -> list[str]:
         return [part.format(port=port, choice=choice) for part in self.command]
+
+    @property
+    def whole_name(self) -> str:
+        return f"{self.name} {self.number}"
 
 
 def call(*command: object, **options: object) -> None:
@@ -155,9 +159,12 @@ def sides(home: Path, command: Path, checkpoint: Path) -> list[Side]:
     infinity += ["--served-model-name", "minilm", "--url-prefix", "/v1", "--log-level", "error"]
     ours = [str(command), "serve", str(minilm), "--port", "{port}"]
     batches = ["8", "32", "64"]
+    # The longest wait that is still an answer; what would wait longer is refused at once.
+    bounded = ("--max-queue-time", "0.2")
+    int8_file = "onnx/model_qint8_dynamic.onnx"
     return [
-        Side("embedforge", "float32", [*ours, "--compute", "float32"]),
-        Side("embedforge", "int8", [*ours, "--file", "onnx/model_qint8_dynamic.onnx"]),
+        Side("embedforge", "float32", [*ours, "--compute", "float32"], open_flags=bounded),
+        Side("embedforge", "int8", [*ours, "--file", int8_file], open_flags=bounded),
         Side(
             "infinity, torch",
             "float32",

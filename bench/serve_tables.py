@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-HEAD = "## Servers under load"
+HEAD = "## Servers under load"  # as tools/results.py knows it
 
 
 def number(value: float) -> str:
@@ -47,8 +47,11 @@ def tables(report: dict[str, Any]) -> str:
     text += (
         f"\nRequests that come at a constant rate, whether or not the last ones were answered (k6, mixed texts, {report['open_seconds']:g} seconds), as a share of what the server "
         "does with 64 or 512 connections.\np50 / p99 of the accepted requests in ms, then the share refused (429) and, where there were any, failed or never sent "
-        "because 1000 were open.\n\n"
+        "because 1000 were open."
     )
+    for flags in {one["open_flags"] for one in report["servers"]} - {""}:
+        text += f" embedforge was started with `{flags}`: what would wait longer is refused."
+    text += "\n\n"
     shares = [float(share) for share in report["servers"][0]["open_loop"]]
     text += row("server", "", *[f"{share:.0%}" for share in shares])
     text += row("---", "---", *["---:"] * len(shares))

@@ -1,5 +1,5 @@
 """Where the fuzz targets start from: the small tokenizers, texts and graphs of tests/golden, a body for each field
-of the server's OpenAPI document. seeds.py CORPUS_FOLDER"""
+of the server's OpenAPI document, requests in all framings. seeds.py CORPUS_FOLDER"""
 
 import json
 import shutil
@@ -37,6 +37,7 @@ def main() -> None:
             "tokenizer_text",
             "onnx",
             "serve_body",
+            "http_request",
             "csv",
             "jsonl",
             "journal",
@@ -57,6 +58,15 @@ def main() -> None:
     (folders["journal"] / "head").write_text('{"journal":1,"job":{"field":"text"}}\n')
     for path in sorted((GOLDEN / "graphs").glob("*.onnx")):
         shutil.copy(path, folders["onnx"])
+    host = "Host: h\r\n"
+    requests = (
+        f"GET /models/a%20b/embed?x=1 HTTP/1.1\r\n{host}\r\n" * 2,
+        f"POST /embed HTTP/1.1\r\n{host}Content-Length: 3\r\nExpect: 100-continue\r\n\r\nabc",
+        f"POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: t\r\n\r\n",
+        "POST http://h/ HTTP/1.0\r\nConnection: keep-alive, close\r\nContent-Length: 0\r\n\r\n",
+    )
+    for i, request in enumerate(requests):
+        (folders["http_request"] / str(i)).write_bytes(b"\x05" + request.encode())
     document = json.loads((ROOT / "src/serve/openapi.json").read_text())
     schemas = document["components"]["schemas"]
     for name, schema in schemas.items():

@@ -1,4 +1,5 @@
 // Any bytes as the body of every route: a Failure, or an Exchange whose answer is JSON.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -48,7 +49,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const FakeCatalog catalog;
   const std::string body(reinterpret_cast<const char*>(data), size);
   for (const Route& route : routes()) {
-    if (route.method != "POST") continue;
+    const auto same = [&](const Route& other) { return other.read == route.read; };
+    if (route.method != "POST" || &*std::find_if(routes().begin(), routes().end(), same) != &route)
+      continue;
     try {
       const Exchange exchange = route.read(json_request(body, std::string(route.path)), catalog);
       const auto* response = std::get_if<Response>(&exchange.ask);

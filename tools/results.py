@@ -66,6 +66,12 @@ def row_of(report: Report, workload: str, engine: str) -> Report | None:
     return None
 
 
+def servers_part(path: Path) -> str:
+    """What bench/serve_load.py wrote into it; it stays."""
+    _, head, part = (path.read_text() if path.exists() else "").partition("## Servers under load\n")
+    return f"\n{head}{part}" if head else ""
+
+
 def ratio(row: Report) -> str:
     r = row["times_reference"]
     if r["low"] == r["high"]:
@@ -243,7 +249,7 @@ Ratios are to PyTorch with as many threads.
 {table(["quantization", "cosine to float32 on 400 passages, mean / min", "nearest 10 kept", "Spearman x 100, STS benchmark (dev)", "guide's MTEB score"], quality_rows)}
 MTEB's data sets are not on this machine; the STS benchmark is one of its tasks. Both files are quantized with the texts that come with
 the command (`--calibration builtin`). The float32 row is the native engine beside PyTorch, the others beside float32.
-"""
+{servers_part(flags.out)}"""
     )
     print(f"{flags.out} is written, and {kept}")
 

@@ -13,6 +13,7 @@ void add_convert(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_embed(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_similarity(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_tokenize(CLI::App& app);

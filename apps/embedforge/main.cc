@@ -44,6 +44,7 @@ void add_commands(CLI::App& app) {
   add_quantize(app);
   add_encode(app);
   add_embed(app);
+  add_serve(app);
   add_similarity(app);
   add_rerank(app);
   add_tokenize(app);

@@ -41,12 +41,16 @@ std::string flag_of(std::string field) {
 }  // namespace
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
-  EmbedderOptions& options = flags.options;
   command
       .add_option("MODEL", flags.model,
                   "hub id, a folder, an .onnx file, or a server's name of a model")
       ->type_name("")
       ->required();
+  add_model_options(command, flags);
+}
+
+void add_model_options(CLI::App& command, ModelFlags& flags) {
+  EmbedderOptions& options = flags.options;
   command.add_option("--file", options.file,
                      "the .onnx file within the folder (default: onnx/model.onnx)");
   command.add_option("--output-name", options.output_name,
@@ -71,7 +75,8 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       .add_option("--max-length", options.max_length, "tokens a text (default: as the model says)")
       ->check(CLI::Range(1, 1 << 20));
   command.add_option("--pooling", flags.pooling, "default: as the model says")
-      ->check(CLI::IsMember({"mean", "cls", "max", "last", "mean_sqrt_len", "weightedmean"}));
+      ->check(CLI::IsMember(
+          {"mean", "cls", "max", "last", "last-token", "mean_sqrt_len", "weightedmean"}));
   command
       .add_option("--compute", flags.compute,
                   "what the native engine computes the layers of a float file in: auto, float32, "
@@ -92,7 +97,8 @@ void tell(const std::string& message) {
 EmbedderOptions options_of(const ModelFlags& flags) {
   EmbedderOptions options = flags.options;
   options.compute = compute_of(flags.compute);
-  if (!flags.pooling.empty()) options.pooling = pooling_of(flags.pooling);
+  if (!flags.pooling.empty())  // last-token: as text-embeddings-inference calls it
+    options.pooling = pooling_of(flags.pooling == "last-token" ? "last" : flags.pooling);
   options.onnxruntime.device = device_of(flags.device);
   if (!flags.gpu_mem_limit.empty())
     options.onnxruntime.gpu_mem_limit = bytes_of(flags.gpu_mem_limit);

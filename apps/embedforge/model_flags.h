@@ -18,7 +18,9 @@ struct ModelFlags {
   EmbedderOptions options;  // the other flags
 };
 
+/// MODEL, and what add_model_options() adds.
 void add_model_flags(CLI::App& command, ModelFlags& flags);
+void add_model_options(CLI::App& command, ModelFlags& flags);
 
 /// One line on stderr: what isn't done as asked for; what was made and kept.
 void warn(const std::string& message);

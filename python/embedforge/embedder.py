@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import itertools
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -185,7 +186,7 @@ class Embedder:
         convert_to_tensor: bool = False,
         device: str | None = None,
         pool: Any = None,
-    ) -> Any:
+    ) -> Vectors:
         """Float32 vectors: (n, d) for texts, (d,) for one str. Natively a vector depends on its text alone.
 
         `texts` is a str, an iterable of str, or a NumPy or Arrow array of strings. `prompt`, or the
@@ -222,7 +223,7 @@ class Embedder:
         }
         if output_value != "sentence_embedding":
             found = self._encode_tokens(listed, output_value, options)
-            return found[0] if isinstance(texts, str) else found
+            return cast(Vectors, found[0] if isinstance(texts, str) else found)
         encode = self._encode_showing if show_progress else self._core.encode
         vectors: Vectors = encode(listed, **options)
         if precision != "float32":
@@ -233,7 +234,8 @@ class Embedder:
         import torch
 
         tensors = torch.from_numpy(np.ascontiguousarray(result))
-        return tensors if convert_to_tensor or isinstance(texts, str) else list(tensors)
+        whole = convert_to_tensor or isinstance(texts, str)
+        return cast(Vectors, tensors if whole else list(tensors))
 
     def _encode_tokens(
         self, texts: Sequence[str], output_value: str | None, options: dict[str, Any]
@@ -244,7 +246,7 @@ class Embedder:
                 " token_embeddings, None"
             )
         rows, offsets = self._core.encode_tokens(texts, **options)
-        each = [rows[begin:end] for begin, end in zip(offsets, offsets[1:], strict=False)]
+        each = [rows[begin:end] for begin, end in itertools.pairwise(offsets)]
         if output_value == "token_embeddings":
             return each
         pooled = self._core.encode(texts, **options)

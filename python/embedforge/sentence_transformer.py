@@ -84,11 +84,15 @@ class SentenceTransformer(Embedder):
             **options,
         )
 
-    def encode_query(self, sentences: Any, **options: Any) -> Any:
+    def encode_query(  # type: ignore[override]
+        self, sentences: Any, **options: Any
+    ) -> Any:
         """encode() with the prompt named "query", if there is one and none is given."""
         return self._encode_as("query", sentences, options)
 
-    def encode_document(self, sentences: Any, **options: Any) -> Any:
+    def encode_document(  # type: ignore[override]
+        self, sentences: Any, **options: Any
+    ) -> Any:
         """encode() with the prompt named "document", if there is one and none is given."""
         return self._encode_as("document", sentences, options)
 

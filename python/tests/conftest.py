@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 import embedforge
+from serving import LABELS, NAME, QUERY, SERVED, serving, write_classifier
 from texts import AWKWARD, passages, sentences
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -132,3 +134,39 @@ def run() -> Run:
         )
 
     return call
+
+
+@pytest.fixture(scope="session")
+def heads(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A cross-encoder and a classifier."""
+    root = tmp_path_factory.mktemp("heads")
+    for name, labels in (("reranker", ["LABEL_0"]), ("classifier", LABELS)):
+        write_classifier(root / "checkpoints" / name, model_folder, labels)
+        embedforge.convert(root / "checkpoints" / name, root / name)
+    return {name: root / name for name in ("reranker", "classifier")}
+
+
+@pytest.fixture(scope="session")
+def server(
+    converted: Path, heads: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A server with MiniLM, a cross-encoder and a classifier."""
+    models = (converted, heads["reranker"], heads["classifier"])
+    log = tmp_path_factory.mktemp("serve") / "log"
+    with serving(log, *models, "--alias", f"{NAME}=minilm") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def served(embedder: embedforge.Embedder) -> np.ndarray:
+    """The library's vectors of what clients ask the server for."""
+    return embedder.encode(SERVED)
+
+
+@pytest.fixture(scope="session")
+def ranked(run: Run, heads: dict[str, Path]) -> list[tuple[int, float]]:
+    """Index and score of each text, best first, as the command line ranks them."""
+    done = run("rerank", heads["reranker"], QUERY, *SERVED, "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [(line["index"], line["score"]) for line in lines]

@@ -18,6 +18,14 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+LABELS = ["joy", "anger", "none"]
+SERVED = [
+    "A man is playing the guitar on a stage.",
+    "Zwei Hunde jagen einander durch den Schnee \u2744.",
+    "rates",
+]
+QUERY = "somebody makes music"
+NAME = "text-embedding-3-small"  # an alias of MiniLM
 CLI = Path(__file__).parents[2] / "build" / "embedforge"
 LAYERS, HIDDEN, INNER, POSITIONS = 2, 32, 48, 128
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from conftest import Run
-from test_serve_page import serving
+from serving import post, serving
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -71,23 +71,17 @@ def test_deployments_use_flags_that_exist(help_text: str, run: Run) -> None:
     assert convert[:2] == ["embedforge", "convert"] and run("convert", "-h").returncode == 0
 
 
-def test_dashboard_and_rules_use_metrics_that_exist(converted: Path) -> None:
+def test_dashboard_and_rules_use_metrics_that_exist(converted: Path, tmp_path: Path) -> None:
     dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
     wanted = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     rules = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text())
     wanted += [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
     docs = (ROOT / "docs" / "serve.md").read_text()
     names = {name for text in wanted for name in re.findall(r"\bte_\w+", text)}
-    with serving(converted) as url:
-        for body in ({"inputs": ["a", "b"]}, {"inputs": ""}):
-            asked = urllib.request.Request(
-                url + "embed", json.dumps(body).encode(), {"Content-Type": "application/json"}
-            )
-            try:
-                urllib.request.urlopen(asked).read()
-            except OSError:
-                assert not body["inputs"]
-        with urllib.request.urlopen(url + "metrics") as answer:
+    with serving(tmp_path / "log", converted) as url:
+        assert post(url + "/embed", {"inputs": ["a", "b"]})[0] == 200
+        assert post(url + "/embed", {"inputs": ""})[0] == 400
+        with urllib.request.urlopen(url + "/metrics") as answer:
             given = set(re.findall(r"^(te_\w+)", answer.read().decode(), re.MULTILINE))
     assert names and names <= given, names - given
     for name in re.findall(r"`?\b(te_(?:request|batch|queue|embed)_\w+)", docs):

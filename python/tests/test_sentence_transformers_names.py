@@ -41,7 +41,7 @@ def ours(converted: Path) -> SentenceTransformer:
 
 
 def near(found: object, wanted: object) -> None:
-    np.testing.assert_allclose(np.asarray(found), np.asarray(wanted), atol=2e-6)
+    np.testing.assert_allclose(np.asarray(found), np.asarray(wanted), atol=2e-6, rtol=1e-5)
 
 
 def test_embeddings(ours: SentenceTransformer, theirs: object) -> None:

@@ -7,58 +7,14 @@ import base64
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import embedforge
-from serving import get, post, serving, write_classifier
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-LABELS = ["joy", "anger", "none"]
-TEXTS = [
-    "A man is playing the guitar on a stage.",
-    "Zwei Hunde jagen einander durch den Schnee \u2744.",
-    "rates",
-]
-QUERY = "somebody makes music"
-NAME = "text-embedding-3-small"
-
-
-@pytest.fixture(scope="module")
-def heads(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A cross-encoder and a classifier."""
-    root = tmp_path_factory.mktemp("heads")
-    for name, labels in (("reranker", ["LABEL_0"]), ("classifier", LABELS)):
-        write_classifier(root / "checkpoints" / name, model_folder, labels)
-        embedforge.convert(root / "checkpoints" / name, root / name)
-    return {name: root / name for name in ("reranker", "classifier")}
-
-
-@pytest.fixture(scope="module")
-def server(
-    converted: Path, heads: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    models = (converted, heads["reranker"], heads["classifier"])
-    log = tmp_path_factory.mktemp("serve") / "log"
-    with serving(log, *models, "--alias", f"{NAME}=minilm") as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def wanted(embedder: embedforge.Embedder) -> np.ndarray:
-    return embedder.encode(TEXTS)
-
-
-@pytest.fixture(scope="module")
-def ranked(run: Run, heads: dict[str, Path]) -> list[tuple[int, float]]:
-    """Index and score of each text, best first, as the command line ranks them."""
-    done = run("rerank", heads["reranker"], QUERY, *TEXTS, "--json")
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return [(line["index"], line["score"]) for line in lines]
+from serving import LABELS, NAME, QUERY, get, post
+from serving import SERVED as TEXTS
 
 
 def check_ranks(found: list[tuple[int, float]], ranked: list[tuple[int, float]]) -> None:
@@ -67,8 +23,8 @@ def check_ranks(found: list[tuple[int, float]], ranked: list[tuple[int, float]])
     np.testing.assert_allclose(scores, [score for _, score in ranked], atol=1e-5)
 
 
-def same(found: object, wanted: np.ndarray) -> None:
-    np.testing.assert_allclose(np.asarray(found, np.float32), wanted, atol=1e-6)
+def same(found: object, served: np.ndarray) -> None:
+    np.testing.assert_allclose(np.asarray(found, np.float32), served, atol=1e-6)
 
 
 def int8_of(vectors: np.ndarray) -> np.ndarray:
@@ -77,19 +33,19 @@ def int8_of(vectors: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(vectors / scale), -127, 127).astype(np.int8)
 
 
-def near_int8(found: object, wanted: np.ndarray) -> None:
-    assert np.abs(np.asarray(found, np.int32) - int8_of(wanted)).max() <= 1
+def near_int8(found: object, served: np.ndarray) -> None:
+    assert np.abs(np.asarray(found, np.int32) - int8_of(served)).max() <= 1
 
 
-def test_openai(server: str, wanted: np.ndarray) -> None:
+def test_openai(server: str, served: np.ndarray) -> None:
     openai = pytest.importorskip("openai")
     client = openai.OpenAI(base_url=server + "/v1", api_key="none", max_retries=0)
     answer = client.embeddings.create(model=NAME, input=TEXTS)
-    same([each.embedding for each in answer.data], wanted)
+    same([each.embedding for each in answer.data], served)
     assert answer.usage.total_tokens > 3 * len(TEXTS)
     answer = client.embeddings.create(model=NAME, input=TEXTS, encoding_format="float")
-    same([each.embedding for each in answer.data], wanted)
-    short = wanted[:, :64] / np.linalg.norm(wanted[:, :64], axis=1, keepdims=True)
+    same([each.embedding for each in answer.data], served)
+    short = served[:, :64] / np.linalg.norm(served[:, :64], axis=1, keepdims=True)
     answer = client.embeddings.create(model=NAME, input=TEXTS, dimensions=64)
     same([each.embedding for each in answer.data], short)
     assert client.models.retrieve(NAME).id == NAME
@@ -105,16 +61,16 @@ def test_openai(server: str, wanted: np.ndarray) -> None:
 
 
 def test_openai_takes_the_models_own_token_ids(
-    server: str, embedder: embedforge.Embedder, wanted: np.ndarray
+    server: str, embedder: embedforge.Embedder, served: np.ndarray
 ) -> None:
     openai = pytest.importorskip("openai")
     client = openai.OpenAI(base_url=server + "/v1", api_key="none")
     ids = [embedder.tokenize(text)["ids"] for text in TEXTS]
     answer = client.embeddings.create(model=NAME, input=ids)
-    same([each.embedding for each in answer.data], wanted)
+    same([each.embedding for each in answer.data], served)
 
 
-def test_openai_for_node(server: str, wanted: np.ndarray) -> None:
+def test_openai_for_node(server: str, served: np.ndarray) -> None:
     """What its openai package sends and reads, in plain fetch: base64 of float32, and body.error."""
     node = shutil.which("node")
     if node is None:
@@ -142,14 +98,14 @@ def test_openai_for_node(server: str, wanted: np.ndarray) -> None:
         timeout=60,
     )
     answer = json.loads(done.stdout)
-    same(answer["vectors"], wanted)
+    same(answer["vectors"], served)
     assert answer["status"] == 404 and answer["error"]["code"] == "model_not_found"
 
 
 def test_huggingface_hub(
     server: str,
     embedder: embedforge.Embedder,
-    wanted: np.ndarray,
+    served: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from huggingface_hub import InferenceClient
@@ -158,27 +114,27 @@ def test_huggingface_hub(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
 
     client = InferenceClient(server)
-    same(client.feature_extraction(TEXTS[0]), wanted[:1])
-    same(client.feature_extraction(TEXTS[0], normalize=True, truncate=True), wanted[:1])
-    same(client.feature_extraction(TEXTS[0], truncation_direction="left"), wanted[:1])
+    same(client.feature_extraction(TEXTS[0]), served[:1])
+    same(client.feature_extraction(TEXTS[0], normalize=True, truncate=True), served[:1])
+    same(client.feature_extraction(TEXTS[0], truncation_direction="left"), served[:1])
     found = client.sentence_similarity(QUERY, TEXTS)
-    same(found, wanted @ embedder.encode(QUERY))
+    same(found, served @ embedder.encode(QUERY))
 
 
-def test_ollama(server: str, wanted: np.ndarray) -> None:
+def test_ollama(server: str, served: np.ndarray) -> None:
     ollama = pytest.importorskip("ollama")
     client = ollama.Client(server)
     answer = client.embed(NAME, TEXTS)
-    same(answer.embeddings, wanted)
+    same(answer.embeddings, served)
     assert answer.prompt_eval_count > 0 and answer.total_duration > 0
-    same(client.embed(NAME, TEXTS[0]).embeddings, wanted[:1])
+    same(client.embed(NAME, TEXTS[0]).embeddings, served[:1])
     old = np.asarray(client.embeddings(NAME, TEXTS[0]).embedding)
-    same(old / np.linalg.norm(old), wanted[0])
+    same(old / np.linalg.norm(old), served[0])
     assert client.embed(NAME, "").embeddings == []
     names = [each.model for each in client.list().models]
     assert NAME + ":latest" in names
     shown = client.show(NAME)
-    assert shown.modelinfo["bert.embedding_length"] == wanted.shape[1]
+    assert shown.modelinfo["bert.embedding_length"] == served.shape[1]
     assert shown.capabilities == ["embedding"]
     assert len(client.ps().models) == 3
     with pytest.raises(ollama.ResponseError, match="not found") as missing:
@@ -186,49 +142,49 @@ def test_ollama(server: str, wanted: np.ndarray) -> None:
     assert missing.value.status_code == 404
 
 
-def test_cohere(server: str, wanted: np.ndarray, ranked: list[tuple[int, float]]) -> None:
+def test_cohere(server: str, served: np.ndarray, ranked: list[tuple[int, float]]) -> None:
     cohere = pytest.importorskip("cohere")
     client = cohere.ClientV2("none", base_url=server)
     kinds = ["float", "int8", "uint8", "binary", "ubinary", "base64"]
     answer = client.embed(
         model=NAME, texts=TEXTS, input_type="search_document", embedding_types=kinds
     )
-    same(answer.embeddings.float_, wanted)
-    near_int8(answer.embeddings.int8, wanted)
-    near_int8(np.asarray(answer.embeddings.uint8) - 128, wanted)
-    bits = np.packbits(wanted > 0, axis=1)
+    same(answer.embeddings.float_, served)
+    near_int8(answer.embeddings.int8, served)
+    near_int8(np.asarray(answer.embeddings.uint8) - 128, served)
+    bits = np.packbits(served > 0, axis=1)
     assert (np.asarray(answer.embeddings.ubinary) == bits).all()
     assert (np.asarray(answer.embeddings.binary) == bits.astype(int) - 128).all()
     plain = client.embed(model=NAME, texts=TEXTS, input_type="classification")
-    same(plain.embeddings.float_, wanted)
+    same(plain.embeddings.float_, served)
     found = client.rerank(model="reranker", query=QUERY, documents=TEXTS, top_n=2)
     check_ranks([(each.index, each.relevance_score) for each in found.results], ranked[:2])
     with pytest.raises(cohere.NotFoundError, match="nobody"):
         client.embed(model="nobody", texts=["a"], input_type="search_query")
 
 
-def test_voyageai(server: str, wanted: np.ndarray, ranked: list[tuple[int, float]]) -> None:
+def test_voyageai(server: str, served: np.ndarray, ranked: list[tuple[int, float]]) -> None:
     voyageai = pytest.importorskip("voyageai")
     client = voyageai.Client(api_key="none", base_url=server + "/v1", max_retries=0)
     answer = client.embed(TEXTS, model=NAME, input_type="document")
-    same(answer.embeddings, wanted)
+    same(answer.embeddings, served)
     assert answer.total_tokens > 0
-    near_int8(client.embed(TEXTS, model=NAME, output_dtype="int8").embeddings, wanted)
+    near_int8(client.embed(TEXTS, model=NAME, output_dtype="int8").embeddings, served)
     found = client.embed(TEXTS, model=NAME, output_dtype="ubinary", truncation=False)
-    assert (np.asarray(found.embeddings) == np.packbits(wanted > 0, axis=1)).all()
+    assert (np.asarray(found.embeddings) == np.packbits(served > 0, axis=1)).all()
     ranks = client.rerank(QUERY, TEXTS, model="reranker", top_k=3)
     check_ranks([(each.index, each.relevance_score) for each in ranks.results], ranked)
     with pytest.raises(voyageai.error.VoyageError, match="nobody"):
         client.embed(TEXTS, model="nobody")
 
 
-def test_chroma(server: str, wanted: np.ndarray) -> None:
+def test_chroma(server: str, served: np.ndarray) -> None:
     from chromadb.utils.embedding_functions import HuggingFaceEmbeddingServer
 
-    same(HuggingFaceEmbeddingServer(url=server + "/embed")(TEXTS), wanted)
+    same(HuggingFaceEmbeddingServer(url=server + "/embed")(TEXTS), served)
 
 
-def test_jina(server: str, wanted: np.ndarray, ranked: list[tuple[int, float]]) -> None:
+def test_jina(server: str, served: np.ndarray, ranked: list[tuple[int, float]]) -> None:
     """Its requests as documented; it has no client package."""
     body = {
         "model": NAME,
@@ -241,7 +197,7 @@ def test_jina(server: str, wanted: np.ndarray, ranked: list[tuple[int, float]]) 
     status, answer = post(server + "/v1/embeddings", body, authorization="Bearer none")
     assert status == 200
     rows = [np.frombuffer(base64.b64decode(each["embedding"]), "<f4") for each in answer["data"]]
-    same(rows, wanted)
+    same(rows, served)
     status, refused = post(server + "/v1/embeddings", body | {"late_chunking": True})
     assert status == 422 and "late_chunking" in refused["detail"]
     body = {"model": "reranker", "query": QUERY, "documents": TEXTS, "return_documents": True}
@@ -254,7 +210,7 @@ def test_jina(server: str, wanted: np.ndarray, ranked: list[tuple[int, float]]) 
 def test_text_embeddings_inference(
     server: str,
     embedder: embedforge.Embedder,
-    wanted: np.ndarray,
+    served: np.ndarray,
     ranked: list[tuple[int, float]],
     heads: dict[str, Path],
 ) -> None:
@@ -263,9 +219,9 @@ def test_text_embeddings_inference(
     assert next(iter(info["model_type"])) == "embedding"
     assert info["max_input_length"] == 256 and info["max_client_batch_size"] == 2048
     assert post(server + "/embed", {"inputs": TEXTS})[0] == 200
-    same(post(server + "/embed", {"inputs": TEXTS})[1], wanted)
+    same(post(server + "/embed", {"inputs": TEXTS})[1], served)
     raw = post(server + "/embed", {"inputs": TEXTS, "normalize": False})[1]
-    same(np.asarray(raw) / np.linalg.norm(raw, axis=1, keepdims=True), wanted)
+    same(np.asarray(raw) / np.linalg.norm(raw, axis=1, keepdims=True), served)
     status, tokens = post(server + "/tokenize", {"inputs": TEXTS})
     assert status == 200
     for text, given in zip(TEXTS, tokens, strict=True):
@@ -273,12 +229,12 @@ def test_text_embeddings_inference(
         inner = [each for each in given if not each["special"]]
         assert all(text[each["start"] : each["stop"]] == each["text"] for each in inner)
     ids = [[each["id"] for each in given] for given in tokens]
-    same(post(server + "/embed", {"inputs": ids})[1], wanted)
+    same(post(server + "/embed", {"inputs": ids})[1], served)
     assert post(server + "/decode", {"ids": ids})[1][2] == "rates"
     of_tokens = post(server + "/embed_all", {"inputs": TEXTS})[1]
     assert [len(each) for each in of_tokens] == [len(each) for each in ids]
     pooled = np.array([np.mean(each, axis=0) for each in of_tokens])
-    same(pooled / np.linalg.norm(pooled, axis=1, keepdims=True), wanted)
+    same(pooled / np.linalg.norm(pooled, axis=1, keepdims=True), served)
     body = {"query": QUERY, "texts": TEXTS, "return_text": True, "top_n": 3}
     found = post(server + "/rerank", body)[1]
     check_ranks([(each["index"], each["score"]) for each in found], ranked)
@@ -287,8 +243,8 @@ def test_text_embeddings_inference(
     assert post(server + "/embed_sparse", {"inputs": "a"})[0] == 424
     assert post(server + "/rerank", body | {"model": NAME})[0] == 424
     vertex = post(server + "/vertex", {"instances": [{"inputs": text} for text in TEXTS]})[1]
-    same([each[0] for each in vertex["predictions"]], wanted)
-    same(post(server + "/invocations", {"inputs": TEXTS})[1], wanted)
+    same([each[0] for each in vertex["predictions"]], served)
+    same(post(server + "/invocations", {"inputs": TEXTS})[1], served)
 
 
 def test_predict(server: str, heads: dict[str, Path]) -> None:
@@ -309,11 +265,11 @@ def test_predict(server: str, heads: dict[str, Path]) -> None:
     np.testing.assert_allclose([each["score"] for each in found], np.sort(pair)[::-1], atol=1e-4)
 
 
-def test_weaviate(server: str, wanted: np.ndarray) -> None:
+def test_weaviate(server: str, served: np.ndarray) -> None:
     """Its module's requests to the container: they can't be had without a database."""
     assert get(server + "/.well-known/ready") == get(server + "/.well-known/live") == 204
     assert get(server + "/meta")["model_path"]
     config = {"pooling_strategy": "masked_mean", "task_type": "passage"}
     status, answer = post(server + "/vectors/", {"text": TEXTS[0], "config": config})
-    assert status == 200 and answer["dim"] == wanted.shape[1]
-    same(answer["vector"], wanted[0])
+    assert status == 200 and answer["dim"] == served.shape[1]
+    same(answer["vector"], served[0])

@@ -12,19 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import embedforge
-from serving import get, post, serving
-from test_serve_clients import (  # noqa: F401 (fixtures)
-    NAME,
-    QUERY,
-    TEXTS,
-    check_ranks,
-    heads,
-    ranked,
-    same,
-    server,
-    wanted,
-)
+from serving import NAME, QUERY, get, serving
+from serving import SERVED as TEXTS
+from test_serve_clients import check_ranks, same
 
 if os.environ.get("EMBEDFORGE_INTEGRATIONS") != "1":
     pytest.skip("./dev test --integrations runs these", allow_module_level=True)
@@ -38,14 +28,14 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
 
 
-def test_langchain_openai(server: str, wanted: np.ndarray) -> None:
+def test_langchain_openai(server: str, served: np.ndarray) -> None:
     import openai
     from langchain_openai import OpenAIEmbeddings
 
     texts = {"base_url": server + "/v1", "api_key": "none", "model": NAME, "max_retries": 0}
     plain = OpenAIEmbeddings(**texts, check_embedding_ctx_length=False)
-    same(plain.embed_documents(TEXTS), wanted)
-    same(plain.embed_query(TEXTS[0]), wanted[0])
+    same(plain.embed_documents(TEXTS), served)
+    same(plain.embed_query(TEXTS[0]), served[0])
     # Its default sends ids of OpenAI's vocabulary.
     with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False"):
         langchain_default(texts).embed_documents(TEXTS)
@@ -73,30 +63,30 @@ def decoding(converted: Path, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def test_langchain_openai_with_the_table(decoding: str, wanted: np.ndarray) -> None:
+def test_langchain_openai_with_the_table(decoding: str, served: np.ndarray) -> None:
     settings = {"base_url": decoding + "/v1", "api_key": "none", "model": NAME}
-    same(langchain_default(settings).embed_documents(TEXTS), wanted)
+    same(langchain_default(settings).embed_documents(TEXTS), served)
 
 
-def test_langchain_ollama(server: str, wanted: np.ndarray) -> None:
+def test_langchain_ollama(server: str, served: np.ndarray) -> None:
     from langchain_ollama import OllamaEmbeddings
 
     embeddings = OllamaEmbeddings(model=NAME, base_url=server, validate_model_on_init=True)
-    same(embeddings.embed_documents(TEXTS), wanted)
-    same(embeddings.embed_query(TEXTS[0]), wanted[0])
+    same(embeddings.embed_documents(TEXTS), served)
+    same(embeddings.embed_query(TEXTS[0]), served[0])
 
 
-def test_llama_index(server: str, wanted: np.ndarray) -> None:
+def test_llama_index(server: str, served: np.ndarray) -> None:
     from llama_index.embeddings.text_embeddings_inference import TextEmbeddingsInference
 
     client = TextEmbeddingsInference(model_name=NAME, base_url=server, auth_token="bare")
-    same(client.get_text_embedding_batch(TEXTS), wanted)
-    same(client.get_query_embedding(TEXTS[0]), wanted[0])
+    same(client.get_text_embedding_batch(TEXTS), served)
+    same(client.get_query_embedding(TEXTS[0]), served[0])
 
 
 def test_litellm(
     server: str,
-    wanted: np.ndarray,
+    served: np.ndarray,
     ranked: list[tuple[int, float]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -116,7 +106,7 @@ def test_litellm(
         extra = {"input_type": "search_document"} if model.startswith("cohere") else {}
         answer = litellm.embedding(model=model, input=TEXTS, api_base=base, **settings, **extra)
         rows = [each["embedding"] for each in answer.data]
-        same(rows, wanted)
+        same(rows, served)
     for model, base in (
         ("hosted_vllm/reranker", server),
         ("infinity/reranker", server),
@@ -140,20 +130,20 @@ def test_litellm(
         check_ranks(found, ranked)
 
 
-def test_haystack_openai(server: str, wanted: np.ndarray) -> None:
+def test_haystack_openai(server: str, served: np.ndarray) -> None:
     from haystack import Document
     from haystack.components.embedders import OpenAIDocumentEmbedder, OpenAITextEmbedder
     from haystack.utils import Secret
 
     settings = {"api_base_url": server + "/v1", "model": NAME, "api_key": Secret.from_token("none")}
-    same(OpenAITextEmbedder(**settings).run(TEXTS[0])["embedding"], wanted[0])
+    same(OpenAITextEmbedder(**settings).run(TEXTS[0])["embedding"], served[0])
     documents = [Document(content=text) for text in TEXTS]
     found = OpenAIDocumentEmbedder(**settings).run(documents)["documents"]
-    same([each.embedding for each in found], wanted)
+    same([each.embedding for each in found], served)
 
 
 def test_haystack_huggingface(
-    server: str, wanted: np.ndarray, ranked: list[tuple[int, float]]
+    server: str, served: np.ndarray, ranked: list[tuple[int, float]]
 ) -> None:
     from haystack import Document
     from haystack_integrations.components.embedders.huggingface_api import (
@@ -168,12 +158,12 @@ def test_haystack_huggingface(
         "token": None,
     }
     raw = np.asarray(HuggingFaceAPITextEmbedder(**settings).run(TEXTS[0])["embedding"])
-    same(raw / np.linalg.norm(raw), wanted[0])  # its default is normalize=False
+    same(raw / np.linalg.norm(raw), served[0])  # its default is normalize=False
     settings["normalize"] = True
-    same(HuggingFaceAPITextEmbedder(**settings).run(TEXTS[0])["embedding"], wanted[0])
+    same(HuggingFaceAPITextEmbedder(**settings).run(TEXTS[0])["embedding"], served[0])
     documents = [Document(content=text) for text in TEXTS]
     found = HuggingFaceAPIDocumentEmbedder(**settings).run(documents)["documents"]
-    same([each.embedding for each in found], wanted)
+    same([each.embedding for each in found], served)
     ranks = HuggingFaceTEIRanker(url=server, top_k=3, token=None).run(QUERY, documents)
     assert [each.content for each in ranks["documents"]] == [TEXTS[i] for i, _ in ranked]
 

@@ -9,13 +9,9 @@ import importlib.util
 import json
 import os
 import re
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,8 +19,8 @@ import numpy as np
 import pytest
 
 import embedforge
-from conftest import CLI
 from devtools import Browser, find_browser
+from serving import serving
 
 PAGE = Path(__file__).parents[2] / "src" / "serve" / "page" / "playground.html"
 TEXTS = [
@@ -40,37 +36,10 @@ browser_only = pytest.mark.skipif(
 )
 
 
-@contextmanager
-def serving(*arguments: object) -> Iterator[str]:
-    """The URL of `embedforge serve`, ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [os.environ.get("EMBEDFORGE_CLI", str(CLI)), "serve", *map(str, arguments)]
-    with subprocess.Popen(
-        [*command, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
-        url = f"http://127.0.0.1:{port}/"
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    urllib.request.urlopen(url + "readyz", timeout=5).close()
-                    break
-                except OSError:
-                    assert process.poll() is None, process.stderr and process.stderr.read()
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
-            yield url
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
-
-
 @pytest.fixture(scope="module")
-def server(converted: Path) -> Iterator[str]:
-    with serving(converted) as url:
-        yield url
+def server(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("page") / "log", converted) as url:
+        yield url + "/"
 
 
 @pytest.fixture
@@ -222,8 +191,11 @@ def test_a_server_with_keys_and_two_models(converted: Path, tmp_path: Path) -> N
     program = find_browser()
     assert program is not None
     arguments = (converted, "--alias", f"small={converted}", "--api-key", KEY)
-    with serving(*arguments) as url, Browser(program, tmp_path) as page:
-        page.open(url)
+    with (
+        serving(tmp_path / "log", *arguments) as url,
+        Browser(program, tmp_path / "profile") as page,
+    ):
+        page.open(url + "/")
         page.wait_for("!document.getElementById('error').hidden")
         assert "API key" in page.evaluate("document.getElementById('error').textContent")
         assert page.evaluate("document.activeElement.id") == "key"

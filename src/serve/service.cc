@@ -43,6 +43,12 @@ Response page(std::string_view html) {
 
 bool is_get(const Request& request) { return request.method == "GET" || request.method == "HEAD"; }
 
+/// Of a path: those of its routes, and those of what the server says of itself.
+std::string methods_of(std::string_view path, const std::string& of_routes) {
+  if (!is_open(path) || of_routes.starts_with("GET")) return of_routes;
+  return of_routes.empty() ? "GET, HEAD" : "GET, HEAD, " + of_routes;
+}
+
 size_t workers_of(const Settings& settings) {
   return std::max<size_t>(settings.tokenization_workers, 1);
 }
@@ -152,10 +158,10 @@ std::optional<Response> Service::admit(Request& request, std::optional<uint64_t>
   if (own || request.path == "/admin/reload") return std::nullopt;
   const Found found = find(request);
   if (found.route == nullptr) {
-    if (!found.allowed.empty()) {
+    if (const std::string allowed = methods_of(request.path, found.allowed); !allowed.empty()) {
       Response refused =
-          failure(request, Failure(FailureKind::kMethod, request.path + " takes " + found.allowed));
-      refused.headers.emplace_back("allow", found.allowed);
+          failure(request, Failure(FailureKind::kMethod, request.path + " takes " + allowed));
+      refused.headers.emplace_back("allow", allowed);
       return refused;
     }
     return failure(request, Failure(FailureKind::kNotFound,

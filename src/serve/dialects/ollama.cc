@@ -147,13 +147,13 @@ Exchange embed(const Request& request, const Catalog& catalog) {
   const std::string name = exchange.model.empty() ? names_of(*entry).front() : exchange.model;
   EmbedAsk ask;
   ask.inputs = take_input(fields.find("input"));
-  if (ask.inputs.empty()) return answered_empty(name);
-  check_batch(ask.inputs.size(), "input", catalog.settings());
   ask.truncation.allowed = fields.boolean("truncate", true);
   ask.truncation.max_tokens = take_context(fields, *entry);
   const auto dimensions = fields.count("dimensions");
   if (dimensions.value_or(0) > 0)
     ask.dimensions = checked_dimensions(dimensions, "dimensions", *entry);
+  if (ask.inputs.empty()) return answered_empty(name);
+  check_batch(ask.inputs.size(), "input", catalog.settings());
   exchange.ask = std::move(ask);
   exchange.write = [name](const Answer& made) {
     const auto& embedded = std::get<Embedded>(made.content);
@@ -179,11 +179,11 @@ Exchange embeddings(const Request& request, const Catalog& catalog) {
   exchange.model = fields.take_string("model");
   const Entry entry = catalog.find(exchange.model, ModelKind::kEmbedding);
   std::string prompt = fields.take_string("prompt");
-  if (prompt.empty()) return answered({{"embedding", OrderedJson::array()}});
   EmbedAsk ask;
-  ask.inputs.emplace_back(std::move(prompt));
   ask.truncation.allowed = true;
   ask.truncation.max_tokens = take_context(fields, *entry);
+  if (prompt.empty()) return answered({{"embedding", OrderedJson::array()}});
+  ask.inputs.emplace_back(std::move(prompt));
   ask.normalize = false;
   exchange.ask = std::move(ask);
   exchange.write = [](const Answer& made) {

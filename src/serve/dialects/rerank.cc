@@ -95,7 +95,8 @@ Exchange take_documents(const Fields& fields, const Catalog& catalog, const std:
     if (shows) shown.push_back(text);
     ask.inputs.emplace_back(query, std::move(text));
   }
-  const size_t top = fields.count(fields.has("top_n") ? "top_n" : "top_k").value_or(0);
+  const auto top_k = fields.count("top_k");
+  const size_t top = fields.count("top_n").value_or(top_k.value_or(0));
   exchange.ask = std::move(ask);
   exchange.write = [shown = std::move(shown), top, name = public_name(*entry, catalog),
                     id](const Answer& made) {

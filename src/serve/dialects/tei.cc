@@ -143,8 +143,9 @@ Exchange embed_all(const Request& request, const Catalog& catalog) {
 
 Exchange embed_sparse(const Request& request, const Catalog& catalog) {
   Json body = parse_body(request);
-  const std::string model = Fields(body).take_string("model");
-  const Entry entry = catalog.find(model, ModelKind::kEmbedding);
+  const Fields fields(body);
+  const Entry entry = catalog.find(fields.take_string("model"), ModelKind::kEmbedding);
+  take_ask(fields, *entry, catalog.settings());
   throw Failure(FailureKind::kModel, "model " + public_name(*entry, catalog) +
                                          " is no SPLADE model: it has no sparse vectors");
 }
