@@ -23,7 +23,7 @@ _loaded: dict[str, Embedder] = {}  # of this Python worker, which Spark uses for
 
 
 def _embedder(model: str, options: dict[str, Any]) -> Embedder:
-    """Loaded once a worker. A folder that came with SparkContext.addFile(..., recursive=True) goes by its name."""
+    """Loaded once a worker. A folder that came by addArchive("minilm.zip#minilm") goes by that name."""
     key = repr((model, sorted(options.items())))
     if key not in _loaded:
         context = TaskContext.get()

@@ -33,7 +33,7 @@ ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
 context = ray.data.DataContext.get_current()
 context.checkpoint_config = CheckpointConfig(id_column="id", checkpoint_path=checkpoint, delete_checkpoint_on_success=False)
 data = ray.data.read_json(source, lines=True, override_num_blocks=None)
-embedforge.ray.embed(data, model, actors=2, batch_size=64).write_parquet(out)
+embedforge.ray.embed(data, model, actors=1, batch_size=64).write_parquet(out)
 print("complete")
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,14 +46,17 @@ def same(rows: list[Any], embedder: embedforge.Embedder) -> None:
         assert (np.float32(row["embedding"]) == wanted[row["id"]]).all()
 
 
-def test_a_column_and_a_frame(spark: Any, converted: Path, embedder: embedforge.Embedder) -> None:
+def test_a_column_and_a_frame(
+    spark: Any, converted: Path, embedder: embedforge.Embedder, tmp_path: Path
+) -> None:
     import embedforge.spark
 
-    spark.sparkContext.addFile(str(converted), recursive=True)
+    archive = shutil.make_archive(str(tmp_path / "model"), "zip", converted)
+    spark.sparkContext.addArchive(f"{archive}#sent")
     frame = spark.createDataFrame(list(enumerate(TEXTS)), "id long, text string").repartition(4)
     udf = embedforge.spark.embed_udf(str(converted), batch_size=64)
     same(frame.select("id", udf("text").alias("embedding")).collect(), embedder)
-    made = embedforge.spark.embed_arrow(frame, converted.name)  # as Spark's addFile brought it
+    made = embedforge.spark.embed_arrow(frame, "sent")
     assert made.columns == ["id", "text", "embedding"]
     same(made.collect(), embedder)
 

@@ -31,9 +31,8 @@ struct JobOptions {
   std::string of_inputs;                 // what else tells that the inputs are still the same
   std::string output;                    // .npy, .jsonl, .raw
   ReadOptions read;
-  size_t chunk_tokens =
-      0;               // a row for each piece of so many tokens; 0: a row a text, cut at the end
-  size_t overlap = 0;  // tokens that a piece shares with the one before
+  size_t chunk_tokens = 0;  // of a piece of a text, each with a row of its own; 0: one row, cut
+  size_t overlap = 0;       // tokens that a piece shares with the one before
   EncodeOptions encode;
   VectorType type = VectorType::kFloat32;
   std::string ranges;       // of kInt8 and kUint8: a .npy file
