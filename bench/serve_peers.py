@@ -158,6 +158,7 @@ def sides(home: Path, command: Path, checkpoint: Path) -> list[Side]:
     infinity += ["{port}", "--host", "127.0.0.1", "--no-model-warmup", "--batch-size", "{choice}"]
     infinity += ["--served-model-name", "minilm", "--url-prefix", "/v1", "--log-level", "error"]
     ours = [str(command), "serve", str(minilm), "--port", "{port}"]
+    ours += ["--max-concurrent-requests", "1024"]  # there are 512 connections
     batches = ["8", "32", "64"]
     # The longest wait that is still an answer; what would wait longer is refused at once.
     bounded = ("--max-queue-time", "0.2")

@@ -28,7 +28,7 @@ class ServeSignals {
  private:
   void wait();
 
-  sigset_t signals_;
+  sigset_t signals_ = {};
   std::mutex mutex_;  // of what follows; held while an action runs
   Actions actions_;
   bool ended_ = false;

@@ -5,6 +5,8 @@ The tests of a browser run where there is one: `./dev test --integrations` insta
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import json
 import os
@@ -20,7 +22,7 @@ import pytest
 
 import embedforge
 from devtools import Browser, find_browser
-from serving import serving
+from serving import post, serving, write_classifier
 
 PAGE = Path(__file__).parents[2] / "src" / "serve" / "page" / "playground.html"
 TEXTS = [
@@ -104,6 +106,10 @@ def test_the_server_hands_it_out(server: str) -> None:
         assert response.read().decode() == PAGE.read_text()
         policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy
+    for tag in ("script", "style"):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", PAGE.read_text(), re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}';" in policy
     with urllib.request.urlopen(server) as response:
         assert not response.headers["Content-Type"].startswith("text/html")
 
@@ -208,6 +214,27 @@ def test_a_server_with_keys_and_two_models(converted: Path, tmp_path: Path) -> N
         compare(page, TEXTS)
         assert len(column(page, "table.heat td[data-i]")) == 16
         assert page.evaluate("JSON.stringify(localStorage)").find(KEY) == -1
+
+
+@browser_only
+def test_a_reranker_ranks(model_folder: Path, tmp_path: Path) -> None:
+    program = find_browser()
+    assert program is not None
+    write_classifier(tmp_path / "checkpoint", model_folder, ["LABEL_0"])
+    embedforge.convert(tmp_path / "checkpoint", tmp_path / "reranker")
+    with (
+        serving(tmp_path / "log", tmp_path / "reranker") as url,
+        Browser(program, tmp_path / "profile") as page,
+    ):
+        page.open(url + "/")
+        page.wait_for("document.getElementById('run').textContent === 'Rank'")
+        fill(page, TEXTS)
+        assert "against a query" in fail(page)
+        compare(page, TEXTS, query="cats")
+        shown = np.array(column(page, "section[aria-labelledby=part-ranking] .score"), dtype=float)
+        _, ranked = post(url + "/rerank", {"query": "cats", "texts": TEXTS})
+        assert np.abs(shown - [one["score"] for one in ranked]).max() <= 0.000051
+        assert not column(page, "table.heat") and page.messages == []
 
 
 def axe_script() -> str:

@@ -65,20 +65,24 @@ class Connection::Reply {
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
   ~Reply() {
-    if (!given_.exchange(true)) send(bug_answer());
+    if (!given_.exchange(true)) send({.status = 500});
   }
   void give(Response response) {
     if (!given_.exchange(true)) send(std::move(response));
   }
 
  private:
-  void send(Response response) {
+  void send(Response response) noexcept {
     const auto connection = connection_.lock();
     if (!connection) return;
-    asio::dispatch(connection->stream_->executor(),
-                   [connection, number = number_, response = std::move(response)]() mutable {
-                     connection->deliver(number, std::move(response));
-                   });
+    try {
+      asio::dispatch(connection->stream_->executor(),
+                     [connection, number = number_, response = std::move(response)]() mutable {
+                       connection->deliver(number, std::move(response));
+                     });
+    } catch (...) {  // out of memory: the client waits in vain until it goes
+      return;
+    }
   }
   const std::shared_ptr<asio::io_context> io_;  // outlives what is sent to it
   const std::weak_ptr<Connection> connection_;
@@ -108,6 +112,7 @@ awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
   try {
     co_await self->serve();
   } catch (...) {  // out of memory: this connection ends, the others don't
+    self->give_up();
   }
   self->give_up();
   while (self->writing_) {
@@ -148,7 +153,9 @@ bool Connection::hand_over(RequestParser& parser) {
 
 void Connection::deliver(uint64_t number, Response response) {
   for (Owed& owed : owed_) {
-    if (owed.number == number) owed.response = std::move(response);
+    if (owed.number != number) continue;
+    owed.response = std::move(response);
+    break;
   }
   if (dead_ || writing_ || owed_.empty() || !owed_.front().response) return;
   try {
@@ -244,6 +251,7 @@ void Connection::report(const Owed& owed, const Response& sent, uint64_t bytes) 
   try {
     shared_->handler.finished(owed.request, sent, bytes, seconds.count());
   } catch (...) {  // a log that fails is no reason to fail the client
+    return;
   }
 }
 

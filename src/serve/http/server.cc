@@ -157,25 +157,26 @@ awaitable<void> HttpServer::Impl::wait_for_room() {
 
 void HttpServer::Impl::take(Socket socket, int family) {
   boost::system::error_code ignored;
-  if (family != AF_UNIX) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (family != AF_UNIX) (void)socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   try {
     auto stream =
         tls && family != AF_UNIX ? tls->stream(std::move(socket)) : plain_stream(std::move(socket));
     std::make_shared<Connection>(std::move(stream), shared, io)->start();
   } catch (...) {  // out of memory: the client sees a closed connection
+    return;
   }
 }
 
 /// Those that the system has connected already are served; who comes later is refused.
 void HttpServer::Impl::take_waiting(Listening& from) {
   boost::system::error_code error;
-  from.acceptor.non_blocking(true, error);
+  (void)from.acceptor.non_blocking(true, error);
   while (!error && !full()) {
     Socket socket = new_socket();
-    from.acceptor.accept(socket, error);
+    (void)from.acceptor.accept(socket, error);
     if (!error) take(std::move(socket), from.family);
   }
-  from.acceptor.close(error);
+  (void)from.acceptor.close(error);
 }
 
 void HttpServer::Impl::close_idlest() {

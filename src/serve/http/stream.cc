@@ -31,7 +31,7 @@ class PlainStream : public Stream {
   }
   awaitable<void> finish_writing() override {
     boost::system::error_code ignored;
-    socket_.shutdown(Socket::shutdown_send, ignored);
+    (void)socket_.shutdown(Socket::shutdown_send, ignored);
     co_return;
   }
 };
@@ -40,12 +40,12 @@ class PlainStream : public Stream {
 
 void Stream::stop_reading() {
   boost::system::error_code ignored;
-  if (socket_.is_open()) socket_.shutdown(Socket::shutdown_receive, ignored);
+  if (socket_.is_open()) (void)socket_.shutdown(Socket::shutdown_receive, ignored);
 }
 
 void Stream::close() {
   boost::system::error_code ignored;
-  if (socket_.is_open()) socket_.close(ignored);
+  if (socket_.is_open()) (void)socket_.close(ignored);
 }
 
 bool Stream::has_input() {

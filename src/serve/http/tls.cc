@@ -43,7 +43,7 @@ class TlsStream : public Stream {
     SSL_set_shutdown(tls_.native_handle(), SSL_RECEIVED_SHUTDOWN);  // don't wait for the peer's
     (void)co_await tls_.async_shutdown(kTlsResult);
     boost::system::error_code ignored;
-    socket_.shutdown(Socket::shutdown_send, ignored);
+    (void)socket_.shutdown(Socket::shutdown_send, ignored);
   }
 
  private:

@@ -13,9 +13,9 @@ namespace {
 
 /// " 'sha256-…'", as a policy names an inline script or style.
 std::string source_hash(std::string_view content) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(content.data()), content.size(), digest.data());
-  std::array<unsigned char, 4 * (SHA256_DIGEST_LENGTH + 2) / 3 + 1> text;
+  std::array<unsigned char, 4 * (SHA256_DIGEST_LENGTH + 2) / 3 + 1> text{};
   const int length = EVP_EncodeBlock(text.data(), digest.data(), digest.size());
   return " 'sha256-" + std::string(text.begin(), text.begin() + length) + "'";
 }
