@@ -48,7 +48,7 @@ OptimizeLevel optimize_level_of(const std::string& name);
 
 struct OptimizeOptions {
   OptimizeLevel level = OptimizeLevel::kExtended;
-  std::vector<std::string> disabled;  // names of passes, as list_passes() gives them
+  std::vector<std::string> disabled;             // names of passes, as list_passes() gives them
   std::function<void(const std::string&)> tell;  // as EmbedderOptions::tell
 };
 
@@ -117,8 +117,8 @@ struct QuantizeOptions {
   /// The mean cosine to the float model that is asked for; the fewest products that reach it stay
   /// float. 0: none is asked for.
   double target_cosine = 0;
-  std::vector<std::string> excluded;  // names of MatMul nodes that stay float
-  int threads = 0;                    // 0: all that this process may use
+  std::vector<std::string> excluded;             // names of MatMul nodes that stay float
+  int threads = 0;                               // 0: all that this process may use
   std::function<void(const std::string&)> tell;  // as EmbedderOptions::tell
   /// Called with what is being done, and how much of it of how much is finished.
   std::function<void(const std::string&, size_t, size_t)> progress;

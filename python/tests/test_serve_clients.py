@@ -38,7 +38,8 @@ def near_int8(found: object, served: np.ndarray) -> None:
 
 
 def test_openai(server: str, served: np.ndarray) -> None:
-    openai = pytest.importorskip("openai")
+    import openai
+
     client = openai.OpenAI(base_url=server + "/v1", api_key="none", max_retries=0)
     answer = client.embeddings.create(model=NAME, input=TEXTS)
     same([each.embedding for each in answer.data], served)
@@ -63,7 +64,8 @@ def test_openai(server: str, served: np.ndarray) -> None:
 def test_openai_takes_the_models_own_token_ids(
     server: str, embedder: embedforge.Embedder, served: np.ndarray
 ) -> None:
-    openai = pytest.importorskip("openai")
+    import openai
+
     client = openai.OpenAI(base_url=server + "/v1", api_key="none")
     ids = [embedder.tokenize(text)["ids"] for text in TEXTS]
     answer = client.embeddings.create(model=NAME, input=ids)
@@ -122,7 +124,8 @@ def test_huggingface_hub(
 
 
 def test_ollama(server: str, served: np.ndarray) -> None:
-    ollama = pytest.importorskip("ollama")
+    import ollama
+
     client = ollama.Client(server)
     answer = client.embed(NAME, TEXTS)
     same(answer.embeddings, served)
@@ -143,7 +146,8 @@ def test_ollama(server: str, served: np.ndarray) -> None:
 
 
 def test_cohere(server: str, served: np.ndarray, ranked: list[tuple[int, float]]) -> None:
-    cohere = pytest.importorskip("cohere")
+    import cohere
+
     client = cohere.ClientV2("none", base_url=server)
     kinds = ["float", "int8", "uint8", "binary", "ubinary", "base64"]
     answer = client.embed(
@@ -164,7 +168,8 @@ def test_cohere(server: str, served: np.ndarray, ranked: list[tuple[int, float]]
 
 
 def test_voyageai(server: str, served: np.ndarray, ranked: list[tuple[int, float]]) -> None:
-    voyageai = pytest.importorskip("voyageai")
+    import voyageai
+
     client = voyageai.Client(api_key="none", base_url=server + "/v1", max_retries=0)
     answer = client.embed(TEXTS, model=NAME, input_type="document")
     same(answer.embeddings, served)
@@ -249,8 +254,9 @@ def test_text_embeddings_inference(
 
 def test_predict(server: str, heads: dict[str, Path]) -> None:
     """Labels as transformers' pipeline gives them."""
-    transformers = pytest.importorskip("transformers")
-    torch = pytest.importorskip("torch")
+    import torch
+    import transformers
+
     folder = heads["classifier"].parent / "checkpoints" / "classifier"
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

@@ -38,6 +38,7 @@ void check_headers(const Request& request, ContentType type) {
 /// The parser keeps its own stack, so this bounds memory: `[[[[…` costs many times its bytes.
 void check_depth(std::string_view text) {
   size_t depth = 0;
+  size_t lists = 0;
   bool quoted = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -53,6 +54,11 @@ void check_depth(std::string_view text) {
       if (++depth > kMaxJsonDepth) {
         throw Failure(FailureKind::kSyntax, "the body is nested deeper than " +
                                                 std::to_string(kMaxJsonDepth) + " levels");
+      }
+      if (++lists > kMaxJsonLists) {
+        throw Failure(
+            FailureKind::kSyntax,
+            "the body has more than " + std::to_string(kMaxJsonLists) + " lists and objects");
       }
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;

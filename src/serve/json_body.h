@@ -18,6 +18,8 @@ using Json = nlohmann::json;
 
 /// Brackets within brackets.
 inline constexpr size_t kMaxJsonDepth = 64;
+/// Lists and objects of a body, which cost 30 times their bytes.
+inline constexpr size_t kMaxJsonLists = size_t{1} << 18U;
 
 /// Whether a body must say that it is JSON: text-embeddings-inference wants that; LiteLLM leaves
 /// the header out for some providers; Ollama's users type `curl -d`.

@@ -42,6 +42,9 @@ TEST(ParseBody, BoundsNesting) {
   EXPECT_NO_THROW(parse_body(json_request(nested(kMaxJsonDepth - 1))));
   EXPECT_EQ(kind_of(json_request(nested(kMaxJsonDepth))), FailureKind::kSyntax);
   EXPECT_EQ(kind_of(json_request(std::string(1'000'000, '['))), FailureKind::kSyntax);
+  std::string wide = "{\"a\":[[]";
+  for (size_t i = 0; i < kMaxJsonLists; ++i) wide += ",[]";
+  EXPECT_EQ(kind_of(json_request(wide + "]}")), FailureKind::kSyntax);
   EXPECT_NO_THROW(parse_body(json_request("{\"a\":\"" + std::string(500, '[') + "\\\"[\"}")));
 }
 

@@ -196,6 +196,10 @@ TEST(Tei, VertexAnswersEachInstance) {
   EXPECT_EQ(ranked.write(scored({{1}, {2}, {3}})),
             R"({"predictions":[[{"index":1,"score":2},{"index":0,"score":1}],)"
             R"([{"index":0,"score":3}]]})");
+  const Asked holed = ask(catalog, "/vertex", R"({"instances":[{"inputs":""},{"inputs":"a"}]})");
+  EXPECT_EQ(holed.embed().inputs.size(), 1U);
+  EXPECT_THAT(holed.write(embedded({{1}})), HasSubstr(R"("error_type":"Empty"},[[1]]]})"));
+  error_of(catalog, "/vertex", R"({"instances":[{"inputs":""}]})", 400);
   error_of(catalog, "/vertex", R"({"instances":[]})", 400);
   error_of(catalog, "/vertex", R"({"instances":["a"]})", 422);
   error_of(catalog, "/vertex", R"({"instances":[{"inputs":"a"},{"inputs":"a","normalize":false}]})",

@@ -1,5 +1,6 @@
 // text-embeddings-inference: routes whose meaning the body or the model decides, and /info.
 #include <algorithm>
+#include <utility>
 
 #include "embedforge/version.h"
 #include "serve/dialects/tei.h"
@@ -77,6 +78,39 @@ std::string failure_of(const Answer& whole, size_t begin, size_t end) {
   return found == from + static_cast<std::ptrdiff_t>(end) ? "" : *found;
 }
 
+/// How an instance is answered; without `write` it was refused: by `empty`.
+struct InstanceWriter {
+  std::function<Response(const Answer&)> write;
+  std::string empty;
+
+  std::string answer(const Answer& whole, size_t begin, size_t end) const {
+    if (!write) return to_text(error_body(Failure(FailureKind::kEmpty, empty)));
+    const std::string why = failure_of(whole, begin, end);
+    if (!why.empty()) return to_text(error_body(Failure(FailureKind::kValidation, why)));
+    return write(part_of(whole, begin, end)).body;
+  }
+};
+
+struct Instance {
+  Exchange exchange;
+  InstanceWriter writer;
+};
+
+/// An empty input fails alone.
+Instance take_instance(const Fields& fields, const Catalog& catalog) {
+  const Json* inputs = fields.find("inputs");
+  if (inputs != nullptr && inputs->is_object()) fail_instances("can't ask for similarity");
+  Instance instance;
+  try {
+    instance.exchange = take_any(fields, catalog);
+    instance.writer.write = std::move(instance.exchange.write);
+  } catch (const Failure& failure) {
+    if (failure.kind() != FailureKind::kEmpty) throw;
+    instance.writer.empty = failure.what();
+  }
+  return instance;
+}
+
 /// Adds an instance's inputs to those before; false where it asks for something else than they do.
 bool add_instance(Ask& all, Ask& one) {
   const auto add = [](auto& to, auto& from) {
@@ -125,31 +159,31 @@ Exchange vertex(const Request& request, const Catalog& catalog) {
   if (instances.empty()) check_text("", "instances");
   Exchange all;
   std::vector<size_t> offsets = {0};
-  std::vector<std::function<Response(const Answer&)>> writers;
+  std::vector<InstanceWriter> writers;
+  bool first = true;
   for (Json& instance : instances) {
     const std::string name = "instances[" + std::to_string(writers.size()) + "].";
-    const Fields fields(instance, name);
-    const Json* inputs = fields.find("inputs");
-    if (inputs != nullptr && inputs->is_object()) fail_instances("can't ask for similarity");
-    Exchange one = take_any(fields, catalog);
-    writers.push_back(std::move(one.write));
-    if (writers.size() == 1) {
-      all.model = one.model;
-      all.ask = std::move(one.ask);
-    } else if (one.model != all.model || !add_instance(all.ask, one.ask)) {
+    Instance one = take_instance(Fields(instance, name), catalog);
+    writers.push_back(std::move(one.writer));
+    if (!writers.back().write) {
+      offsets.push_back(offsets.back());
+      continue;
+    }
+    if (std::exchange(first, false)) {
+      all.model = one.exchange.model;
+      all.ask = std::move(one.exchange.ask);
+    } else if (one.exchange.model != all.model || !add_instance(all.ask, one.exchange.ask)) {
       fail_instances("must all ask for the same with the same options");
     }
     offsets.push_back(inputs_of(all.ask));
   }
-  check_batch(offsets.back(), "instances", catalog.settings());
+  check_batch(offsets.back(), "instances", catalog.settings());  // refuses those without any input
   if (auto* embeds = std::get_if<EmbedAsk>(&all.ask)) embeds->fail_alone = true;
   all.write = [offsets = std::move(offsets), writers = std::move(writers)](const Answer& made) {
     std::string text = "{\"predictions\":[";
     for (size_t i = 0; i < writers.size(); ++i) {
       if (i > 0) text += ',';
-      const std::string why = failure_of(made, offsets[i], offsets[i + 1]);
-      text += why.empty() ? writers[i](part_of(made, offsets[i], offsets[i + 1])).body
-                          : to_text(error_body(Failure(FailureKind::kValidation, why)));
+      text += writers[i].answer(made, offsets[i], offsets[i + 1]);
     }
     return answer(text + "]}");
   };
