@@ -308,7 +308,7 @@ def measure(bench: Bench, chosen: list[Side]) -> dict[str, Any]:
         say(f"{side.whole_name}: setting {choices[-1] or 'none'}")
     try:
         for side, choice in zip(chosen, choices, strict=True):
-            servers.append(bench.start(side, choice))
+            servers.append(bench.start(side, choice, side.closed_flags))
         for turn in range(options.rounds):
             loads.append(round(os.getloadavg()[0], 1))
             say(f"round {turn + 1} of {options.rounds}, load {loads[-1]}")

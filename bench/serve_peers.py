@@ -78,7 +78,8 @@ class Side:
     command: list[str]  # with {port} and {choice}
     choices: list[str] = dataclasses.field(default_factory=lambda: [""])
     folder: Path = ROOT
-    open_flags: tuple[str, ...] = ()  # besides, where requests come at a constant rate
+    closed_flags: tuple[str, ...] = ()  # besides, where clients wait for their answers …
+    open_flags: tuple[str, ...] = ()  # … and where requests come at a constant rate
 
     def started_with(self, port: int, choice: str) -> list[str]:
         return [part.format(port=port, choice=choice) for part in self.command]
@@ -161,11 +162,13 @@ def sides(home: Path, command: Path, checkpoint: Path) -> list[Side]:
     ours += ["--max-concurrent-requests", "1024"]  # there are 512 connections
     batches = ["8", "32", "64"]
     # The longest wait that is still an answer; what would wait longer is refused at once.
-    bounded = ("--max-queue-time", "0.2")
+    patient, bounded = ("--max-queue-time", "60"), ("--max-queue-time", "0.2")
     int8_file = "onnx/model_qint8_dynamic.onnx"
     return [
-        Side("embedforge", "float32", [*ours, "--compute", "float32"], open_flags=bounded),
-        Side("embedforge", "int8", [*ours, "--file", int8_file], open_flags=bounded),
+        Side(
+            "embedforge", "float32", [*ours, "--compute", "float32"], [""], ROOT, patient, bounded
+        ),
+        Side("embedforge", "int8", [*ours, "--file", int8_file], [""], ROOT, patient, bounded),
         Side(
             "infinity, torch",
             "float32",

@@ -42,8 +42,18 @@ def tables(report: dict[str, Any]) -> str:
         text += row("*embedforge's encode(), no server*", kind, rates[0], "", rates[1], "", latency)
     for one in report["servers"]:
         name = one["name"] + (f" ({one['choice']})" if one["choice"] else "")
-        cells = [number(statistics.median(one["rates"][column])) for column in columns]
+        cells = []
+        for column in columns:
+            rate = statistics.median(one["rates"][column])
+            # These two take short texts first: what they answer before they have answered as many as wait is no rate.
+            by_length = one["name"].startswith(("embedforge", "infinity"))
+            enough = rate * report["seconds"] >= (int(column.split()[1]) if by_length else 30)
+            cells.append(number(rate) if enough else "-")
         text += row(name, one["number"], *cells, number(statistics.median(one["p50"])))
+    text += "\n-: answered too few in that time for a rate (embedforge and infinity take short texts first: fewer than there were connections).\n"
+    measured = [one for one in report["servers"] if one["open_loop"]]
+    if not measured:
+        return text
     text += (
         f"\nRequests that come at a constant rate, whether or not the last ones were answered (k6, mixed texts, {report['open_seconds']:g} seconds), as a share of what the server "
         "does with 64 or 512 connections.\np50 / p99 of the accepted requests in ms, then the share refused (429) and, where there were any, failed or never sent "
@@ -52,10 +62,10 @@ def tables(report: dict[str, Any]) -> str:
     for flags in {one["open_flags"] for one in report["servers"]} - {""}:
         text += f" embedforge was started with `{flags}`: what would wait longer is refused."
     text += "\n\n"
-    shares = list(report["servers"][0]["open_loop"])
+    shares = list(measured[0]["open_loop"])
     text += row("server", "", *[f"{float(share):.0%}" for share in shares])
     text += row("---", "---", *["---:"] * len(shares))
-    for one in report["servers"]:
+    for one in measured:
         cells = []
         for share in shares:
             made = one["open_loop"][share]
