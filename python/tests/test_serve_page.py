@@ -256,7 +256,7 @@ def test_accessible_and_fitting(page: Browser, width: int, scheme: str) -> None:
     height = page.evaluate("document.documentElement.scrollHeight")
     page.look(width, height, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    page.wait_for(f"document.documentElement.dataset.theme === '{scheme}'")
     if folder := os.environ.get("EMBEDFORGE_SCREENSHOTS"):
         page.screenshot(Path(folder) / f"page_{width}_{scheme}.png")
     page.evaluate(axe_script())

@@ -234,7 +234,8 @@ class Writer {
   void save_quietly() const {
     try {
       files_.save(journal_);
-    } catch (const Error&) {
+    } catch (const Error& second) {
+      static_cast<void>(second);  // the first is the one to tell of
     }
   }
   const JobOptions& options_;
