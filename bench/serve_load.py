@@ -200,15 +200,21 @@ class Bench:
         return dict(json.loads(done.stdout))
 
     def best_choice(self, side: Side) -> str:
-        """The setting with the most mixed texts a second at 64 connections."""
+        """The setting with the most mixed texts a second at 64 connections; kept in DIR for the next run."""
+        kept = self.home / "choices.json"
+        known = json.loads(kept.read_text()) if kept.exists() else {}
         if len(side.choices) == 1:
             return side.choices[0]
+        if not self.options.choose and known.get(side.whole_name) in side.choices:
+            return str(known[side.whole_name])
         rates = {}
         for choice in side.choices:
             with self.running(side, choice) as server:
                 self.wrk(server, "mixed", 64, 1)
                 rates[choice] = self.wrk(server, "mixed", 64, 3)["rate"]
-        return max(rates, key=lambda choice: rates[choice])
+        best = max(rates, key=lambda choice: rates[choice])
+        kept.write_text(json.dumps({**known, side.whole_name: best}))
+        return best
 
 
 def stop(server: Server) -> None:
@@ -303,6 +309,7 @@ def main() -> None:
         "--python", default=sys.executable, help="with embedforge, torch, transformers"
     )
     parser.add_argument("--sides", default="", help="parts of names, with commas; default: all")
+    parser.add_argument("--choose", action="store_true", help="try the settings again")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--open-seconds", type=int, default=10)

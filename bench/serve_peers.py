@@ -230,5 +230,6 @@ def environment() -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "INFINITY_ANONYMOUS_USAGE_STATS": "0",
         "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",
         "TOKENIZERS_PARALLELISM": "false",
     }
