@@ -5,7 +5,6 @@ The driver that is killed is test_a_killed_driver; see docs/scale.md for why the
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -33,7 +32,7 @@ source, model, out, checkpoint = sys.argv[1:]
 ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False)
 context = ray.data.DataContext.get_current()
 context.checkpoint_config = CheckpointConfig(id_column="id", checkpoint_path=checkpoint, delete_checkpoint_on_success=False)
-data = ray.data.read_json(source, lines=True)
+data = ray.data.read_parquet(source)
 embedforge.ray.embed(data, model, actors=1, batch_size=64).write_parquet(out)
 print("complete")
 """
@@ -119,9 +118,9 @@ def test_a_killed_driver(converted: Path, embedder: embedforge.Embedder, tmp_pat
     source = tmp_path / "in"
     source.mkdir()
     for part in range(16):
-        rows = [{"id": i, "text": TEXTS[i]} for i in range(part, len(TEXTS), 16)]
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        (source / f"{part:02}.jsonl").write_text(lines)
+        ids = range(part, len(TEXTS), 16)
+        table = pyarrow.table({"id": ids, "text": [TEXTS[i] for i in ids]})
+        pyarrow.parquet.write_table(table, source / f"{part:02}.parquet")
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
     out, checkpoint = tmp_path / "out", tmp_path / "checkpoint"
