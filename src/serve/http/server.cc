@@ -209,7 +209,6 @@ awaitable<void> HttpServer::Impl::watch() {
 }
 
 void HttpServer::Impl::start_drain(double seconds) {
-  if (shared->draining.exchange(true)) seconds = 0;
   drain_deadline = Clock::now() + seconds_of(std::clamp(seconds, 0.0, 1e6));
   for (Listening& one : listening) {
     if (one.acceptor.is_open()) take_waiting(one);
@@ -239,6 +238,9 @@ int HttpServer::port() const { return impl_->port; }
 size_t HttpServer::connections() const { return impl_->shared->connections.count(); }
 
 void HttpServer::drain(double seconds) {
+  // From now on, not from when a thread comes to it: what is answered next says that it is the
+  // last.
+  if (impl_->shared->draining.exchange(true)) seconds = 0;
   asio::post(impl_->control, [impl = impl_.get(), seconds] { impl->start_drain(seconds); });
 }
 
