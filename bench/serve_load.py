@@ -231,57 +231,18 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def measure(bench: Bench, chosen: list[Side]) -> dict[str, Any]:
+Library = dict[str, dict[str, list[float]]]
+
+
+def report_of(
+    bench: Bench, servers: list[Server], library: Library, loads: list[float]
+) -> dict[str, Any]:
     options = bench.options
-    choices = []
-    for side in chosen:
-        choices.append(bench.best_choice(side))
-        say(f"{side.whole_name}: setting {choices[-1] or 'none'}")
-    servers = [bench.start(side, choice) for side, choice in zip(chosen, choices, strict=True)]
-    library: dict[str, dict[str, list[float]]] = {
-        number: {"short": [], "mixed": [], "p50": []} for number in FILES
-    }
-    try:
-        for turn in range(options.rounds):
-            load = os.getloadavg()[0]
-            say(f"round {turn + 1} of {options.rounds}, load {load:.1f}")
-            for texts in bench.bodies:
-                for number in FILES:
-                    made = bench.library(number, texts, options.seconds, one=False)
-                    library[number][texts].append(made["rate"])
-                for connections in (64, 512):
-                    for server in servers:
-                        bench.wrk(server, texts, connections, 1)
-                        made = bench.wrk(server, texts, connections, options.seconds)
-                        server.rates.setdefault((texts, connections), []).append(made["rate"])
-            for number in FILES:
-                made = bench.library(number, "short", options.seconds, one=True)
-                library[number]["p50"].append(made["p50"])
-            for server in servers:
-                server.p50.append(bench.wrk(server, "short", 1, options.seconds)["p50"])
-        for server in servers:
-            if server.side.open_flags:
-                stop(server)
-                again = bench.start(server.side, server.choice, server.side.open_flags)
-                server.process, server.port = again.process, again.port
-        for share in SHARES:
-            for server in servers:
-                capacity = max(
-                    statistics.median(rates)
-                    for (texts, _), rates in server.rates.items()
-                    if texts == "mixed"
-                )
-                made = bench.k6(server, share * capacity, options.open_seconds)
-                server.open_loop[share] = made
-                say(f"{server.name} at {share:.0%}: {made}")
-    finally:
-        for server in servers:
-            stop(server)
     return {
         "processor": processor(),
         "date": time.strftime("%Y-%m-%d"),
         "cores": [options.server_core, options.client_core],
-        "rounds": options.rounds,
+        "loads": loads,  # of the machine, before each round: the measurement's own is 1 to 2
         "seconds": options.seconds,
         "open_seconds": options.open_seconds,
         "library": library,
@@ -299,6 +260,72 @@ def measure(bench: Bench, chosen: list[Side]) -> dict[str, Any]:
             for server in servers
         ],
     }
+
+
+def closed_round(bench: Bench, servers: list[Server], library: Library, first: bool) -> None:
+    seconds = bench.options.seconds
+    for texts in bench.bodies:
+        for number in FILES:
+            made = bench.library(number, texts, seconds, one=False)
+            library[number][texts].append(made["rate"])
+        for connections in (64, 512):
+            for server in servers:
+                if first:
+                    bench.wrk(server, texts, connections, 1)
+                made = bench.wrk(server, texts, connections, seconds)
+                server.rates.setdefault((texts, connections), []).append(made["rate"])
+    for number in FILES:
+        made = bench.library(number, "short", seconds, one=True)
+        library[number]["p50"].append(made["p50"])
+    for server in servers:
+        server.p50.append(bench.wrk(server, "short", 1, seconds)["p50"])
+
+
+def open_round(bench: Bench, servers: list[Server], share: float) -> None:
+    for server in servers:
+        mixed = [rates for (texts, _), rates in server.rates.items() if texts == "mixed"]
+        capacity = max(statistics.median(rates) for rates in mixed)
+        made = bench.k6(server, share * capacity, bench.options.open_seconds)
+        server.open_loop[share] = made
+        say(f"{server.name} at {share:.0%}: {made}")
+
+
+def measure(bench: Bench, chosen: list[Side]) -> dict[str, Any]:
+    options = bench.options
+    library: Library = {number: {"short": [], "mixed": [], "p50": []} for number in FILES}
+    loads: list[float] = []
+    servers: list[Server] = []
+
+    def report() -> dict[str, Any]:
+        made = report_of(bench, servers, library, loads)
+        if options.json:
+            options.json.write_text(json.dumps(made, indent=1))
+        return made
+
+    choices = []
+    for side in chosen:
+        choices.append(bench.best_choice(side))
+        say(f"{side.whole_name}: setting {choices[-1] or 'none'}")
+    try:
+        for side, choice in zip(chosen, choices, strict=True):
+            servers.append(bench.start(side, choice))
+        for turn in range(options.rounds):
+            loads.append(round(os.getloadavg()[0], 1))
+            say(f"round {turn + 1} of {options.rounds}, load {loads[-1]}")
+            closed_round(bench, servers, library, first=turn == 0)
+            report()
+        for server in servers:
+            if server.side.open_flags:
+                stop(server)
+                again = bench.start(server.side, server.choice, server.side.open_flags)
+                server.process, server.port = again.process, again.port
+        for share in SHARES:
+            open_round(bench, servers, share)
+            report()
+    finally:
+        for server in servers:
+            stop(server)
+    return report()
 
 
 def main() -> None:
@@ -322,6 +349,7 @@ def main() -> None:
     )
     parser.add_argument("--from-json", type=Path, help="only write the tables of an earlier run")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, too
     if options.from_json:
         report = json.loads(options.from_json.read_text())
     else:
@@ -335,8 +363,6 @@ def main() -> None:
         listed = sides(bench.home, options.command, checkpoint)
         chosen = [one for one in listed if any(word in one.whole_name for word in wanted)]
         report = measure(bench, chosen)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
     from serve_tables import tables, write_part
 
     text = tables(report)

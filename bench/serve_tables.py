@@ -27,7 +27,7 @@ def tables(report: dict[str, Any]) -> str:
     text += (
         f"{report['processor']}, {report['date']}. all-MiniLM-L6-v2; each server on core {report['cores'][0]} alone, the client on core {report['cores'][1]}; "
         f"POST /v1/embeddings, one text a request, numbers as JSON.\n"
-        f"All servers took turns of {report['seconds']:g} seconds in {report['rounds']} rounds; medians. Every server at the fastest of its settings (in brackets). "
+        f"All servers took turns of {report['seconds']:g} seconds in {len(report['loads'])} rounds; medians. Every server at the fastest of its settings (in brackets). "
         f"By `bench/serve_load.py`.\n"
         "Texts a second with 64 and 512 connections (wrk); one connection: half of the short requests are answered in …\n\n"
     )
@@ -52,13 +52,13 @@ def tables(report: dict[str, Any]) -> str:
     for flags in {one["open_flags"] for one in report["servers"]} - {""}:
         text += f" embedforge was started with `{flags}`: what would wait longer is refused."
     text += "\n\n"
-    shares = [float(share) for share in report["servers"][0]["open_loop"]]
-    text += row("server", "", *[f"{share:.0%}" for share in shares])
+    shares = list(report["servers"][0]["open_loop"])
+    text += row("server", "", *[f"{float(share):.0%}" for share in shares])
     text += row("---", "---", *["---:"] * len(shares))
     for one in report["servers"]:
         cells = []
         for share in shares:
-            made = one["open_loop"][str(share)]
+            made = one["open_loop"][share]
             every = sum(made[key] for key in ("good", "busy", "other", "dropped"))
             cell = f"{time(made['p50'])} / {time(made['p99'])}"
             if made["busy"]:

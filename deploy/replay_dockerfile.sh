@@ -63,17 +63,17 @@ done < "$file"
 mkdir -p "$system/model"
 cp -r "$model/." "$system/model/"
 readarray -t words < <(python3 -c 'import json, sys; print(*json.loads(sys.argv[1]), sep="\n")' "$entry")
-as_user() { chroot --userspec="$user:$user" "$system" /usr/bin/env -i PATH=/usr/bin:/bin "${environment[@]}" "$@"; }
+as_user=(chroot --userspec="$user:$user" "$system" /usr/bin/env -i PATH=/usr/bin:/bin "${environment[@]}")
 echo "== ${words[*]} /model, as $user"
-as_user "${words[@]}" /model > "$dir/serve.log" 2>&1 &
+"${as_user[@]}" "${words[@]}" /model > "$dir/serve.log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
 for _ in $(seq 100); do
-  as_user sh -c "$health" 2>/dev/null && break
+  "${as_user[@]}" sh -c "$health" 2>/dev/null && break
   kill -0 "$server" || { cat "$dir/serve.log"; exit 1; }
   sleep 0.1
 done
-as_user sh -c "$health"
+"${as_user[@]}" sh -c "$health"
 echo "== healthy; one text:"
 curl -sf http://127.0.0.1:8080/embed -H 'Content-Type: application/json' -d '{"inputs":"Hello"}' | cut -c 1-60
 kill -TERM "$server"
