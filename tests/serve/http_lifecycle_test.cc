@@ -184,6 +184,8 @@ TEST_F(HttpTest, GoesOnWhenNoDescriptorIsFree) {
   getrlimit(RLIMIT_NOFILE, &limit);
   std::vector<RawClient> waiting;
   waiting.push_back(client());
+  waiting.back().send(get("/echo"));  // its answer says that the server has taken its descriptor
+  EXPECT_THAT(waiting.back().answer(), StartsWith("HTTP/1.1 200 "));
   const int next = dup(0);
   close(next);
   const rlimit tight = {static_cast<rlim_t>(next) + 1, limit.rlim_max};

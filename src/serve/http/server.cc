@@ -79,7 +79,7 @@ struct HttpServer::Impl {
   void close_idlest();
   awaitable<void> watch();
   void start_drain(double seconds);
-  bool is_needed() const { return !shared->draining || shared->connections.count() > 0; }
+  bool is_needed() const { return !drains || shared->connections.count() > 0; }
   bool full() const { return shared->connections.count() >= max_connections; }
 
   std::shared_ptr<asio::io_context> io;
@@ -92,6 +92,7 @@ struct HttpServer::Impl {
   int port = 0;
   dev_t uds_device = 0;  // of the socket file that is ours
   ino_t uds_inode = 0;
+  bool drains = false;  // start_drain() has run
   Clock::time_point drain_deadline = Clock::time_point::max();
 };
 
@@ -209,7 +210,7 @@ awaitable<void> HttpServer::Impl::watch() {
 }
 
 void HttpServer::Impl::start_drain(double seconds) {
-  if (shared->draining.exchange(true)) seconds = 0;
+  drains = true;
   drain_deadline = Clock::now() + seconds_of(std::clamp(seconds, 0.0, 1e6));
   for (Listening& one : listening) {
     if (one.acceptor.is_open()) take_waiting(one);
@@ -239,6 +240,9 @@ int HttpServer::port() const { return impl_->port; }
 size_t HttpServer::connections() const { return impl_->shared->connections.count(); }
 
 void HttpServer::drain(double seconds) {
+  // From now on, not from when a thread comes to it: what is answered next says that it is the
+  // last.
+  if (impl_->shared->draining.exchange(true)) seconds = 0;
   asio::post(impl_->control, [impl = impl_.get(), seconds] { impl->start_drain(seconds); });
 }
 
