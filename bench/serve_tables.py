@@ -27,7 +27,7 @@ def tables(report: dict[str, Any]) -> str:
     text += (
         f"{report['processor']}, {report['date']}. all-MiniLM-L6-v2; each server on core {report['cores'][0]} alone, the client on core {report['cores'][1]}; "
         f"POST /v1/embeddings, one text a request, numbers as JSON.\n"
-        f"All servers took turns of {report['seconds']:g} seconds in {len(report['loads'])} rounds; medians. Every server at the fastest of its settings (in brackets). "
+        f"All servers took turns of {report['seconds']:g} seconds {'once' if len(report['loads']) == 1 else f'in {len(report['loads'])} rounds; medians'}. Every server at the fastest of its settings (in brackets). "
         f"By `bench/serve_load.py`.\n"
         "Texts a second with 64 and 512 connections (wrk); one connection: half of the short requests are answered in …\n\n"
     )
