@@ -283,8 +283,7 @@ def closed_round(bench: Bench, servers: list[Server], library: Library, first: b
 
 def open_round(bench: Bench, servers: list[Server], share: float) -> None:
     for server in servers:
-        mixed = [rates for (texts, _), rates in server.rates.items() if texts == "mixed"]
-        capacity = max(statistics.median(rates) for rates in mixed)
+        capacity = statistics.median(server.rates["mixed", 64])
         made = bench.k6(server, share * capacity, bench.options.open_seconds)
         server.open_loop[share] = made
         say(f"{server.name} at {share:.0%}: {made}")

@@ -24,10 +24,12 @@ def row(*cells: str) -> str:
 
 def tables(report: dict[str, Any]) -> str:
     text = f"{HEAD}\n\n"
+    turns = len(report["loads"])
+    rounds = "once" if turns == 1 else f"in {turns} rounds; medians"
     text += (
         f"{report['processor']}, {report['date']}. all-MiniLM-L6-v2; each server on core {report['cores'][0]} alone, the client on core {report['cores'][1]}; "
         f"POST /v1/embeddings, one text a request, numbers as JSON.\n"
-        f"All servers took turns of {report['seconds']:g} seconds {'once' if len(report['loads']) == 1 else f'in {len(report['loads'])} rounds; medians'}. Every server at the fastest of its settings (in brackets). "
+        f"All servers took turns of {report['seconds']:g} seconds {rounds}. Every server at the fastest of its settings (in brackets). "
         f"By `bench/serve_load.py`.\n"
         "Texts a second with 64 and 512 connections (wrk); one connection: half of the short requests are answered in …\n\n"
     )
@@ -56,7 +58,7 @@ def tables(report: dict[str, Any]) -> str:
         return text
     text += (
         f"\nRequests that come at a constant rate, whether or not the last ones were answered (k6, mixed texts, {report['open_seconds']:g} seconds), as a share of what the server "
-        "does with 64 or 512 connections.\np50 / p99 of the accepted requests in ms, then the share refused (429) and, where there were any, failed or never sent "
+        "does with 64 connections.\np50 / p99 of the accepted requests in ms, then the share refused (429) and, where there were any, failed or never sent "
         "because 1000 were open."
     )
     for flags in {one["open_flags"] for one in report["servers"]} - {""}:
